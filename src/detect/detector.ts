@@ -147,7 +147,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
     drafts.push(...volumes.judge(pair, false, moment))
     push(drafts, judgeUpload(pair, rules, moment))
     if (isFirst && pair.isNew) {
-      drafts.push(judgeFirstUse(pair, moment))
+      drafts.push(judgeFirstUse(pair, integration, moment))
       push(drafts, judgeEncodedName(integration, flow, rules, moment))
     }
     if (pair.beats === null && isIdleHour(pair)) registry.watchBeats(integration, pair)

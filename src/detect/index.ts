@@ -12,6 +12,7 @@ export type {
   Measured,
   RuleName,
 } from './finding.ts'
+export { measuredText } from './measured-text.ts'
 export {
   /** @knipignore the watcher's */
   type BaselineRow,

@@ -13,9 +13,8 @@ import {
   seen,
   windowMeasures,
 } from './baseline/index.ts'
+import { ordinaryDeviations } from './measured-text.ts'
 
-/** So many deviations wide is a band that is drawn: what is outside is worth a look, and not yet a finding. */
-const bandDeviations = 3
 const shownMeasures = ['requests', 'sentBytes', 'receivedBytes', 'denied'] as const
 const hours = Array.from({ length: 168 }, (_, hour) => hour)
 
@@ -61,7 +60,7 @@ function weekOf(registry: Registry, { whole }: Integration, measure: number): re
     if (seen(profile, hour) === 0) return null
     const center = cellAt(profile, hour, measure)
     const count = fromOctaves(cellAt(profile, hour, measures.indexOf('requests')))
-    const width = bandDeviations * deviationsPerMad * hourMad(whole, measure, count)
+    const width = ordinaryDeviations * deviationsPerMad * hourMad(whole, measure, count)
     return { median: fromOctaves(center), low: fromOctaves(Math.max(0, center - width)), high: fromOctaves(center + width) }
   })
 }

@@ -92,7 +92,7 @@ export function createConditions(sources: ConditionSources, now: () => number = 
     const [room, { broken, stalled }] = [sources.room(), sources.audit()]
     const disk = {
       title: `The disk of the audit log is ${room === 'full' ? 'full' : 'nearly full'}`,
-      detail: room === 'full' ? 'New work is refused.' : '',
+      detail: room === 'full' ? 'New work is refused.' : 'Once it is full, new work is refused.',
     }
     const log = { title: 'The audit log takes no records', detail: broken ? 'It is broken.' : 'Its disk has taken nothing for long.' }
     return [

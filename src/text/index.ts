@@ -1,4 +1,5 @@
-/** JSON with the spelling of its numbers, header lists, and text of others inside messages. */
+/** JSON with the spelling of its numbers, header lists, and text of others and amounts inside messages. */
+export { bytesText, counted, countText, durationText, percentText } from './amounts.ts'
 export {
   hasMembers,
   isJsonObject,

@@ -68,10 +68,8 @@ test('10 MB of an upload that is not over, to a destination that is allowed but 
   await eventually('it is said', () => unusual().length > 0)
   assert.match(await ask(gateway), / 403 /)
   const [contained] = installation.records().filter(({ type }) => type === 'containment')
-  assert.deepEqual(
-    [contained?.['integration'], contained?.['state'], contained?.['by'], contained?.['reason']],
-    ['weather', 'suspended', 'rule:exfiltration', `A large upload to a new destination, ${destination}`],
-  )
+  assert.deepEqual([contained?.['integration'], contained?.['state'], contained?.['by']], ['weather', 'suspended', 'rule:exfiltration'])
+  assert.match(String(contained?.['reason']), new RegExp(`^Sent [\\d.]+ MB to a new destination, ${destination}$`))
 })
 
 test('watch status says how watching is, and watch replay finds in the log what was found', async (t) => {
@@ -90,7 +88,7 @@ test('watch status says how watching is, and watch replay finds in the log what 
   await gateway.close()
   const { stdout, code } = await watch('replay', '--from', '1h')
   assert.equal(code, 0)
-  assert.match(stdout, new RegExp(`^\\S+Z {2}critical {2}exfiltration {2}weather {2}${destination} {2}A large upload`, 'm'))
+  assert.match(stdout, new RegExp(`^\\S+Z {2}critical {2}exfiltration {2}weather {2}${destination} {2}Sent 10 MB to a new`, 'm'))
   assert.match(stdout, /^\S+Z to \S+Z: .*exfiltration 1/m)
   assert.doesNotMatch((await watch('replay', '--from', '2h', '--to', '1h')).stdout, /critical/)
 })

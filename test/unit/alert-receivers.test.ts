@@ -159,8 +159,8 @@ describe('a webhook of Slack', () => {
     const { transport } = closing(t, receiverOf({ type: 'slack', url: `${server.url}/services/T0/B0/XXXX` }))
     await transport.send(noticeOf({}, 'reminder'), signal)
     const text = textOf(server.taken[0])
-    assert.match(text, /\*Alert is still open\* \(medium\): `First use of a destination`/)
-    assert.match(text, /integration: `invoices`, destination: `files\.example\.net:443`, owner: `team-billing@\u200Bexample\.com`/)
+    assert.match(text, /\*Alert is still open\* \(medium\) `invoices`: `First use of a destination`/)
+    assert.match(text, /^destination: `files\.example\.net:443`, owner: `team-billing@\u200Bexample\.com`/m)
     assert.match(text, /sallyport alerts ack k7m2q9/)
   })
 

@@ -66,9 +66,11 @@ test('a quota that is nearly used is told once a minute while it is', async () =
 test('a clock that is set back keeps nothing from being told', async () => {
   const { state, after } = arrange()
   state.room = 'low'
-  assert.deepEqual(await after(0), [{ type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: '' }])
+  assert.deepEqual(await after(0), [
+    { type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: 'Once it is full, new work is refused.' },
+  ])
   assert.deepEqual(await after(-30 * day), [
-    { type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: '' },
+    { type: 'disk', integration: null, title: 'The disk of the audit log is nearly full', detail: 'Once it is full, new work is refused.' },
   ])
 })
 

@@ -25,9 +25,9 @@ export function createSlack(post: Post, gateway: string): Transport {
 function textOf({ event, alert, at }: Notice, gateway: string): string {
   const { severity, title, detail, integration, owner, destination, rule, count, ids, acknowledgedBy, reason, id, playbook } = alert
   const lines = [
-    `${marks[event]} *${words[event]}* (${severity}): ${code(title)}`,
+    `${marks[event]} *${words[event]}* (${severity})${integration === null ? '' : ` ${code(integration)}`}: ${code(title)}`,
     code(detail),
-    fields({ integration, destination, owner, rule, gateway, playbook }),
+    fields({ destination, owner, rule, gateway, playbook }),
     fields({ alert: id, time: timeOf(at), found: `${count} times`, requests: ids.slice(0, 3).join(' ') }),
     ...(event === 'acknowledged' ? [fields({ by: acknowledgedBy, reason })] : []),
     ...(event === 'reminder' ? [`Nobody has acknowledged it: ${code(`sallyport alerts ack ${id}`)}`] : []),

@@ -1,5 +1,5 @@
 /** What the commands for alerts print for people. Names come from integrations: nothing of them acts on a terminal. */
-import type { Measured } from '../../detect/index.ts'
+import { type Measured, measuredText } from '../../detect/index.ts'
 import { visibleText } from '../../text/index.ts'
 import { asTable } from '../audit/index.ts'
 
@@ -79,7 +79,7 @@ export function showText(alert: ShownAlert): string {
     ['owner', owner],
     ['destination', destination],
     ['found', `${count} times from ${secondOf(firstAt)} to ${secondOf(lastAt)}${reopened === 0 ? '' : `; came back ${reopened} times`}`],
-    ...measures.map(({ measure, ...measured }) => [measure, measureText(measured)] as const),
+    ...measures.map((measured) => ['measured', measuredText(measured)] as const),
     ['requests', ids.length === 0 ? null : ids.join(' ')],
     [
       'in hand',
@@ -98,11 +98,6 @@ export function testText({ ok, problem, status, text = '', durationMs }: Tested)
   if (durationMs === undefined) return lineOf(problem ?? 'the gateway refused')
   const answer = status === null || status === undefined ? 'no answer' : `${status}${text === '' ? '' : `: ${text}`}`
   return lineOf(ok ? `taken in ${durationMs} ms: ${answer}` : `not taken after ${durationMs} ms: ${problem ?? answer}`)
-}
-
-function measureText({ value, median, mad, deviations, samples }: Omit<ShownAlert['measures'][number], 'measure'>): string {
-  if (median === null) return `${value}, without a baseline`
-  return `${value}; usual ${median} ± ${mad ?? 0} of ${samples}${deviations === null ? '' : `, ${Math.round(deviations * 10) / 10} deviations`}`
 }
 
 function secondOf(time: string): string {

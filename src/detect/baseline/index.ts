@@ -1,7 +1,7 @@
 /** What is ordinary: kept per pair of integration and destination, for each hour of the week. */
 
 export { createClock, type Moment } from './clock.ts'
-export { baselineOf, hourMad, limitOf, type Sensitivity } from './limits.ts'
+export { baselineOf, hasBaseline, hourMad, limitOf, type Sensitivity } from './limits.ts'
 export { denied, failed, type Measure, measureCount, measures, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
 export { cellAt, levels, seen } from './profile.ts'
 export { createRegistry, type Integration, type Pair, type Registry } from './registry.ts'

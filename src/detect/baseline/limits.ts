@@ -46,11 +46,15 @@ export function hourMad({ floats, at }: Pick<Row, 'floats' | 'at'>, measure: num
   return Math.hypot(floats[at + field.hourMad + measure] ?? 0, leastMad, chance(count))
 }
 
+/** Whether so much was learned that something can be said. */
+export const hasBaseline = ({ floats, at }: Row): boolean =>
+  floats[at + field.level] !== levels.none && (floats[at + field.hours] ?? 0) >= leastHours
+
 /** `Infinity` while nothing can be said. */
 export function limitOf(row: Row, measure: number, of: 'window' | 'hour', { deviations, ratio, minimum }: Sensitivity): number {
   const { floats, at } = row
   const level = floats[at + field.level] ?? 0
-  if (level === levels.none || (floats[at + field.hours] ?? 0) < leastHours) return Number.POSITIVE_INFINITY
+  if (!hasBaseline(row)) return Number.POSITIVE_INFINITY
   const { median, mad } = baselineOf(row, measure, of)
   const isShifted = (floats[at + field.shift] ?? 0) < -1
   const doubt = level === levels.anyHour || isShifted ? 2 : (floats[at + field.samples] ?? 0) < 2 ? 1.5 : 1

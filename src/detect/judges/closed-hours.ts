@@ -1,6 +1,7 @@
 /** What is only seen when 5 minutes or an hour are over: a little too much for hours, and requests that keep failing. */
 
 import type { WatchRules } from '../../config/index.ts'
+import { bytesText, counted, countText, durationText, percentText } from '../../text/index.ts'
 import {
   baselineOf,
   deviationsPerMad,
@@ -15,8 +16,11 @@ import {
   requests,
   sent,
   uploadRatio,
+  windowMs,
 } from '../baseline/index.ts'
-import { bytes, counted, type Draft, measured } from './draft.ts'
+import { deviationsText, usualText } from '../measured-text.ts'
+import { usually } from './against-usual.ts'
+import { type Draft, measured, withoutBaseline } from './draft.ts'
 
 const values = new Float32Array(measureCount)
 /** So much of the excess, in octaves, has to be more than requests alone explain. */
@@ -40,12 +44,13 @@ export function judgeLeak(pair: Pair, rules: WatchRules, moment: Moment): Draft 
   const hours = Math.max(0, (floats[at + field.leakHours] ?? 0) + (isMore ? 1 : -1))
   floats[at + field.leakHours] = hours >= rule.hours ? 0 : hours
   if (hours < rule.hours) return null
+  const evidence = measured(pair, sent, 'hour', amount, moment)
   return {
     rule: 'slow-leak',
     destination: pair.destination,
-    title: `A little more is sent than usual, for hours, to ${pair.destination}`,
-    detail: `${hours} hours with more than usual; ${bytes(amount)} in the last, where ${bytes(fromOctaves(floats[at + field.center + sent] ?? 0))} are usual.`,
-    measures: [measured(pair, sent, 'hour', amount, moment)],
+    title: `More sent than usual to ${pair.destination} in ${counted(hours, 'hour')}, ${bytesText(amount)} in the last`,
+    detail: `${usually(pair)}: ${usualText(evidence)}. The last hour is ${deviationsText(evidence.deviations ?? 0)} above it; one such hour may be chance, ${hours} are not.`,
+    measures: [evidence],
     weight: 1,
   }
 }
@@ -63,9 +68,9 @@ export function judgeErrors(pair: Pair, { errors }: WatchRules, moment: Moment):
   return {
     rule: 'errors',
     destination: pair.destination,
-    title: `Most requests to ${pair.destination} fail`,
-    detail: `${failures} of ${all} in the last 5 minutes.`,
-    measures: [counted('failedShare', failures / all, moment)],
+    title: `${percentText(failures / all)} of the requests to ${pair.destination} failed, for ${durationText(windows * windowMs)}`,
+    detail: `${countText(failures)} of ${countText(all)} in the last 5 minutes. ${usually(pair)}: ${percentText(usual)}.`,
+    measures: [withoutBaseline('failedShare', failures / all, moment)],
     weight: 1,
   }
 }

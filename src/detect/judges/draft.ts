@@ -39,7 +39,7 @@ export function measured(row: Row, measure: number, of: 'window' | 'hour', value
 }
 
 /** A number that was passed without a baseline. */
-export const counted = (measure: string, value: number, { hour }: Moment): Measured => ({
+export const withoutBaseline = (measure: string, value: number, { hour }: Moment): Measured => ({
   measure,
   value: rounded(value),
   median: null,
@@ -55,9 +55,3 @@ const nameOf = (measure: number, of: 'window' | 'hour'): string => {
 }
 
 const rounded = (value: number): number => (Number.isFinite(value) ? Number(value.toPrecision(4)) : 0)
-
-export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, count)) / 3)))
-  return `${Number((count / 1000 ** unit).toPrecision(3))} ${units[unit]}`
-}

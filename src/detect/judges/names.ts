@@ -1,9 +1,10 @@
 /** Many new or denied destinations within an hour: names that carry data, and the search for a way out. */
 
 import type { WatchRules } from '../../config/index.ts'
+import { counted, countText } from '../../text/index.ts'
 import type { Flow } from '../../watch/index.ts'
 import type { Integration, Moment } from '../baseline/index.ts'
-import { counted, type Draft } from './draft.ts'
+import { type Draft, withoutBaseline } from './draft.ts'
 
 /** More names than this are not counted apart. */
 const maxNames = 512
@@ -16,9 +17,9 @@ export function judgeDeniedNames(integration: Integration, destination: string, 
   return {
     rule: 'denials',
     destination: null,
-    title: 'Requests to many destinations were denied',
-    detail: `${deniedNames.size} different destinations within the hour, ${destination} the last.`,
-    measures: [counted('deniedDestinationsInHour', deniedNames.size, moment)],
+    title: `Denied at ${counted(deniedNames.size, 'different destination')} within the hour`,
+    detail: `The last was ${destination}. Whoever looks for a way out tries many; the rule reports from ${denials.minDestinations} on.`,
+    measures: [withoutBaseline('deniedDestinationsInHour', deniedNames.size, moment)],
     weight: deniedNames.size,
   }
 }
@@ -34,9 +35,9 @@ export function judgeEncodedName(integration: Integration, flow: Flow, rules: Wa
   return {
     rule: 'encoded-names',
     destination: null,
-    title: 'Names of new destinations look like encoded data',
-    detail: `${encodedNames.size} such names within the hour, ${destination} the last.`,
-    measures: [counted('encodedNamesInHour', encodedNames.size, moment), counted('labelEntropy', labelEntropy, moment)],
+    title: `${counted(encodedNames.size, 'new or denied destination')} within the hour, with names like encoded data`,
+    detail: `The last was ${destination}, with ${countText(labelEntropy)} bits per character: data may be leaving in the names. The rule counts names from ${minEntropy} bits on, and reports ${minNames}.`,
+    measures: [withoutBaseline('encodedNamesInHour', encodedNames.size, moment), withoutBaseline('labelEntropy', labelEntropy, moment)],
     weight: encodedNames.size,
   }
 }

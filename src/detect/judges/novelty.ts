@@ -1,8 +1,9 @@
 /** What is new: destinations at their first use, and large uploads to them. */
 
 import type { WatchRules } from '../../config/index.ts'
+import { bytesText, counted, durationText } from '../../text/index.ts'
 import { field, type Integration, type Moment, type Pair, windowMs } from '../baseline/index.ts'
-import { bytes, counted, type Draft } from './draft.ts'
+import { type Draft, withoutBaseline } from './draft.ts'
 
 /** In its first minutes a pair that nothing is known of is new in any case. */
 const freshWindows = 2
@@ -12,13 +13,14 @@ const hourMs = 3_600_000
 export const isLearned = ({ whole }: Integration, learningMs: number): boolean =>
   (whole.floats[whole.at + field.hours] ?? 0) * hourMs >= learningMs
 
-export function judgeFirstUse(pair: Pair, moment: Moment): Draft {
+export function judgeFirstUse(pair: Pair, { whole, pairs }: Integration, moment: Moment): Draft {
+  const knownMs = (whole.floats[whole.at + field.hours] ?? 0) * hourMs
   return {
     rule: 'new-destination',
     destination: pair.destination,
-    title: `A new destination, ${pair.destination}`,
-    detail: 'The integration never used it before.',
-    measures: [counted('firstUse', 1, moment)],
+    title: `First use of ${pair.destination}`,
+    detail: `The integration is known for ${durationText(knownMs)}, and has used ${counted(pairs.size - 1, 'other destination')} in that time.`,
+    measures: [withoutBaseline('firstUse', 1, moment)],
     weight: 1,
   }
 }
@@ -39,9 +41,12 @@ export function judgeUpload(pair: Pair, { exfiltration }: WatchRules, moment: Mo
   return {
     rule: 'exfiltration',
     destination: pair.destination,
-    title: `A large upload to a new destination, ${pair.destination}`,
-    detail: `${bytes(totalSent)} sent and ${bytes(totalReceived)} received since its first use.`,
-    measures: [counted('sentBytesSinceFirstUse', totalSent, moment), counted('receivedBytesSinceFirstUse', totalReceived, moment)],
+    title: `Sent ${bytesText(totalSent)} to a new destination, ${pair.destination}`,
+    detail: `First used within the last ${durationText((age + 1) * windowMs)}; received ${bytesText(totalReceived)} from it. Nothing is usual there yet: the rule reports ${isLarge ? `${bytesText(exfiltration.minUpload)} within 5 minutes` : `${bytesText(exfiltration.minLearnedUpload)} in all`}, if it is ${exfiltration.ratio} times what is received.`,
+    measures: [
+      withoutBaseline('sentBytesSinceFirstUse', totalSent, moment),
+      withoutBaseline('receivedBytesSinceFirstUse', totalReceived, moment),
+    ],
     // Said once: the first of a large upload says all.
     weight: 1,
   }

@@ -1,8 +1,9 @@
 /** Requests at regular intervals to a destination that is new, or is not used at this hour. */
 
 import type { WatchRules } from '../../config/index.ts'
+import { durationText, percentText } from '../../text/index.ts'
 import { field, levels, type Moment, type Pair } from '../baseline/index.ts'
-import { counted, type Draft } from './draft.ts'
+import { type Draft, withoutBaseline } from './draft.ts'
 
 /** Below it, requests follow each other as those of any busy client do. */
 const leastIntervalMs = 5000
@@ -19,13 +20,15 @@ export function judgeRegularity({ beats, destination }: Pair, { beaconing }: Wat
   const { intervals, intervalMs, jitter, chance, spanMs } = beats.regularity()
   if (intervals < beaconing.minBeats || intervalMs < leastIntervalMs || spanMs < beaconing.minSpan) return null
   if (jitter > Math.min(beaconing.maxJitter, chance)) return null
-  const seconds = Number((intervalMs / 1000).toPrecision(3))
   return {
     rule: 'beaconing',
     destination,
-    title: `Regular requests to ${destination}`,
-    detail: `${intervals} intervals of about ${seconds} s, with a median deviation of ${Math.round(jitter * 100)} %; those of independent requests have 69 %.`,
-    measures: [counted('intervalMs', intervalMs, moment), { ...counted('jitter', jitter, moment), median: 0.69, samples: intervals }],
+    title: `A request to ${destination} every ${durationText(intervalMs)}, as a program that calls home makes them`,
+    detail: `${intervals} intervals in a row; half of them differ from that by ${percentText(jitter)} at most. Of requests that do not depend on each other half differ by up to 69 %.`,
+    measures: [
+      withoutBaseline('intervalMs', intervalMs, moment),
+      { ...withoutBaseline('jitter', jitter, moment), median: 0.69, samples: intervals },
+    ],
     weight: 1,
   }
 }

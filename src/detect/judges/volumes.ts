@@ -1,9 +1,11 @@
 /** More than is usual in 5 minutes or in the hour: uploads, downloads, floods, denials, and odd hours. */
 
 import type { WatchRules } from '../../config/index.ts'
+import { bytesText, countText } from '../../text/index.ts'
 import {
   denied,
   field,
+  hasBaseline,
   limitOf,
   type Moment,
   type Pair,
@@ -18,7 +20,8 @@ import {
   windowMeasures,
 } from '../baseline/index.ts'
 import type { RuleName } from '../finding.ts'
-import { bytes, type Draft, measured } from './draft.ts'
+import { againstUsual, timesUsual } from './against-usual.ts'
+import { type Draft, measured, withoutBaseline } from './draft.ts'
 
 type Of = 'window' | 'hour'
 
@@ -50,8 +53,8 @@ export function createVolumeJudge(rules: WatchRules): VolumeJudge {
     if (watch === undefined || watch === null) return Number.POSITIVE_INFINITY
     if (watch.rule === 'odd-hour' && !isQuietHour(row)) return Number.POSITIVE_INFINITY
     const learned = limitOf(row, measure, of, watch.sensitivity)
-    // Nothing is learned yet: denials are judged by a bound that nothing ordinary passes.
-    return learned === Number.POSITIVE_INFINITY && watch.rule === 'denials' ? 3 * watch.sensitivity.minimum : learned
+    // Nothing is learned yet: denials are judged by a bound of their own.
+    return learned === Number.POSITIVE_INFINITY && watch.rule === 'denials' ? unlearnedBound(watch) : learned
   }
 
   return {
@@ -74,7 +77,7 @@ export function createVolumeJudge(rules: WatchRules): VolumeJudge {
         // Said once; and again where it comes to four times as much.
         floats[limitAt] = 4 * sum
         const watch = watches[isWhole ? 'whole' : 'pair'][of][measure]
-        if (watch) found = [...found, draftOf(watch.rule, row, isWhole, measure, of, sum, moment)]
+        if (watch) found = [...found, draftOf(watch, { row, isWhole, measure, of, sum, moment })]
       }
       return found
     },
@@ -119,27 +122,43 @@ function watchesOf(rules: WatchRules) {
   }
 }
 
-function draftOf(rule: RuleName, row: Pair, isWhole: boolean, measure: number, of: Of, sum: number, moment: Moment): Draft {
-  const evidence = measured(row, measure, of, sum, moment)
-  const amount = (value: number) => (measure === sent || measure === received ? bytes(value) : String(Math.round(value)))
-  const time = of === 'window' ? '5 minutes' : 'the hour'
-  const to = isWhole ? '' : ` for ${row.destination}`
+/** While nothing is learned: nothing ordinary passes it. */
+const unlearnedBound = ({ sensitivity }: Watch): number => 3 * sensitivity.minimum
+
+interface Excess {
+  readonly row: Pair
+  readonly isWhole: boolean
+  readonly measure: number
+  readonly of: Of
+  readonly sum: number
+  readonly moment: Moment
+}
+
+function draftOf(watch: Watch, { row, isWhole, measure, of, sum, moment }: Excess): Draft {
+  const { rule } = watch
+  const against = measured(row, measure, of, sum, moment)
+  const evidence = hasBaseline(row) ? against : withoutBaseline(against.measure, sum, moment)
+  const what = whats[measure]?.(sum, isWhole ? null : row.destination) ?? ''
+  const time = of === 'window' ? 'within 5 minutes' : 'within the hour'
+  const isBytes = measure === sent || measure === received
   return {
     rule,
     destination: isWhole ? null : row.destination,
-    title: `${titles[rule] ?? rule}${to}`,
-    detail: `${amount(sum)} ${verbs[measure]} in ${time}; ${amount(evidence.median ?? 0)} is usual at this hour, ${evidence.deviations} deviations less.`,
+    title:
+      rule === 'odd-hour'
+        ? `${what} in an hour that is usually quiet`
+        : `${what} ${time}${timesUsual(evidence, isBytes ? 'much' : 'many')}`,
+    detail: againstUsual(row, evidence, unlearnedBound(watch)),
     measures: [evidence],
     // Requests are counted to tell a graver burst; bytes are not comparable with them.
     weight: measure === received ? 1 : of === 'hour' ? sum / windowsOfHour : sum,
   }
 }
 
-const verbs = ['requests', 'sent', 'received', 'requests denied']
-const titles: Readonly<Record<string, string>> = {
-  'upload-volume': 'More is sent than usual',
-  'download-volume': 'More is received than usual',
-  flood: 'Far more requests than usual',
-  'odd-hour': 'Requests in an hour that is usually quiet',
-  denials: 'More denied requests than usual',
-}
+/** By measure; of a destination, or of the integration as a whole (`null`). */
+const whats: readonly ((sum: number, destination: string | null) => string)[] = [
+  (sum, destination) => `${countText(sum)} requests${destination === null ? '' : ` to ${destination}`}`,
+  (sum, destination) => `Sent ${bytesText(sum)}${destination === null ? '' : ` to ${destination}`}`,
+  (sum, destination) => `Received ${bytesText(sum)}${destination === null ? '' : ` from ${destination}`}`,
+  (sum) => `${countText(sum)} denied requests`,
+]

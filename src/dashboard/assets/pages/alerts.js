@@ -6,6 +6,7 @@ import { containmentActs, readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
 import { ago, at, count } from '../lib/format.js'
 import { incidentPanel, openIncident } from '../lib/incident.js'
+import { measuresTable } from '../lib/measures.js'
 import { badge, button, integrationLink, notice, severityBadge, stateBadge, table } from '../lib/parts.js'
 
 const severities = ['critical', 'high', 'medium', 'low', 'info']
@@ -156,7 +157,7 @@ export function render({ main, query, mayAct }) {
           alert.acknowledgedBy === null ? null : fact('Acknowledged', given(`${alert.acknowledgedBy}: ${alert.reason ?? ''}`)),
           alert.playbook ? fact('Playbook', el('code', {}, given(`docs/watch/playbooks.md#${alert.playbook}`))) : null,
         ),
-        alert.measures.length === 0 ? null : [el('h3', {}, 'Why it is unusual'), measures(alert.measures)],
+        alert.measures.length === 0 ? null : [el('h3', {}, 'Why it is unusual'), measuresTable(alert.measures)],
         alert.ids.length === 0
           ? null
           : [
@@ -236,23 +237,3 @@ export function render({ main, query, mayAct }) {
 }
 
 const fact = (name, ...value) => [el('dt', {}, name), el('dd', {}, ...value)]
-
-/** Each measure against what is usual. */
-function measures(all) {
-  const number = (value) => (value === null || value === undefined ? '–' : count(Math.round(value * 100) / 100))
-  const columns = [
-    { name: 'Measure' },
-    { name: 'Now', kind: 'number' },
-    { name: 'Usual', kind: 'number' },
-    { name: 'Deviations', kind: 'number' },
-    { name: 'Samples', kind: 'number' },
-  ]
-  const rows = all.map(({ measure, value, median, mad, deviations, samples }) => [
-    given(measure),
-    number(value),
-    median === null ? 'no baseline yet' : `${number(median)} ± ${number(mad)}`,
-    number(deviations),
-    number(samples),
-  ])
-  return table('Measures against their baselines', columns, rows)
-}
