@@ -12,6 +12,7 @@ import {
   createRegistry,
   field,
   type Integration,
+  type Learned,
   type Moment,
   noWindow,
   type Pair,
@@ -48,6 +49,8 @@ export interface Detector {
   /** Writes what was learned to the store: all of it, or some of it, as often as there is time for that. */
   save(): void
   saveSome(): void
+  /** How much there is to judge by. */
+  learned(): Learned
 }
 
 export interface Watched {
@@ -169,7 +172,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)
       return reporter.report(integration, [draft], [], moment.at)
     },
-    usual: (integration) => usualOf(registry, integration),
+    usual: (integration) => usualOf(registry, integration, clock.now()),
     scores(name) {
       const known = [...registry.integrations().values()].filter((integration) => name === undefined || integration.name === name)
       const moment = clock.now()
@@ -181,6 +184,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
     },
     save: () => registry.save(true),
     saveSome: () => registry.save(false),
+    learned: registry.learned,
   }
 }
 

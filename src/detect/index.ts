@@ -1,5 +1,6 @@
 /** What is unusual about what integrations do. */
 
+export type { Learned } from './baseline/index.ts'
 export {
   createDetector,
   type Detector,
@@ -8,13 +9,11 @@ export type {
   /** @knipignore the alerts' */
   Containing,
   Finding,
-  /** @knipignore the alerts' */
   Measured,
   RuleName,
 } from './finding.ts'
 export { measuredText } from './measured-text.ts'
 export {
-  /** @knipignore the watcher's */
   type BaselineRow,
   type BaselineStore,
   createMemoryStore,

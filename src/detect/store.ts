@@ -2,6 +2,8 @@
 
 /** One row per integration and destination. A method that throws loses nothing that is in memory. */
 export interface BaselineStore {
+  /** Another number once something else takes the place of what was read before: rows of memory and of the store have to be compared again. */
+  generation(): number
   /** `null`: the pair was never seen. */
   read(integration: string, destination: string): StoredBaseline | null
   write(rows: readonly BaselineRow[]): void
@@ -27,6 +29,7 @@ const noWeek = new Uint8Array(0)
 export function createMemoryStore(): BaselineStore {
   const integrations = new Map<string, Map<string, StoredBaseline>>()
   return {
+    generation: () => 0,
     read: (integration, destination) => integrations.get(integration)?.get(destination) ?? null,
     write(rows) {
       for (const { integration, destination, state, week } of rows) {

@@ -7,6 +7,7 @@ import {
   fromOctaves,
   hourMad,
   type Integration,
+  type Moment,
   measures,
   type Pair,
   type Registry,
@@ -42,10 +43,11 @@ export interface Usual {
   }[]
 }
 
-/** `null`: nothing of it was seen since this process began. */
-export function usualOf(registry: Registry, name: string): Usual | null {
-  const integration = registry.integrations().get(name)
-  if (integration === undefined) return null
+/** `null`: nothing was learned of it. Destinations are those that were used since this process began. */
+export function usualOf(registry: Registry, name: string, { at, window }: Moment): Usual | null {
+  // Before the first slice it is not known what the time is.
+  const integration = at === 0 ? null : registry.find(name, window)
+  if (integration === null) return null
   const { whole, pairs } = integration
   return {
     hours: whole.floats[whole.at + field.hours] ?? 0,

@@ -5,10 +5,11 @@ import type { AuditStation } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
 import type { Watch } from '../core/index.ts'
-import type { Finding, WatchEvent } from '../detect/index.ts'
+import type { Finding, Learned, WatchEvent } from '../detect/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
 import { createAlertReports } from './alert-reports.ts'
+import { createStoreReports } from './store-reports.ts'
 import { type ConditionSources, type Conditions, createConditions } from './watched-conditions.ts'
 
 export interface Watching {
@@ -33,6 +34,7 @@ export interface WatchingStatus {
   readonly slices: { readonly taken: number; readonly dropped: number }
   /** `null` until the process has said it. */
   readonly store: { readonly kept: 'file' | 'memory'; readonly problem: string | null; readonly since: string } | null
+  readonly learned: Learned | null
 }
 
 export interface WatchingOptions {
@@ -121,6 +123,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
     watcher?.status()?.store.kept === 'file' ? 1 : 0,
   )
 
+  const reportStore = createStoreReports(logger)
   const alerts = createAlertReports({
     ...{ receivers, note, noted, logger, metrics, status: () => watcher?.status()?.alerts ?? null },
     confirm: async (changes) => watcher?.ask('alerts.recorded', { changes: changes.join(',') }),
@@ -137,7 +140,10 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
           },
           onAlert: alerts.onAlert,
           onReceiver: alerts.onReceiver,
-          onStatus: (status) => alerts.count(status.alerts),
+          onStatus(status) {
+            alerts.count(status.alerts)
+            reportStore(status)
+          },
           onLost: drop,
           onEnd(how, words) {
             restarts += 1
@@ -152,12 +158,13 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
       looking = setInterval(() => void look(watched), conditionsMs).unref()
     },
     status() {
-      const store = watcher?.status()?.store
+      const { store, learned = null } = watcher?.status() ?? {}
       return {
         pid: watcher?.pid ?? null,
         restarts,
         slices: { taken: sender.taken(), dropped: lost },
         store: store === undefined ? null : { ...store, since: new Date(store.since).toISOString() },
+        learned,
       }
     },
     event: (event) => watcher?.event(event),

@@ -15,7 +15,14 @@ export function createBaselines(store: Store): BaselineStore {
   const statements = store.following((database) => ({
     read: database.prepare('SELECT state, week FROM baselines WHERE integration = ? AND destination = ?'),
   }))
+  let database = store.database
+  let generation = 0
   return {
+    generation() {
+      if (database !== store.database) generation += 1
+      database = store.database
+      return generation
+    },
     read(integration, destination) {
       const row = statements.read.get(integration, destination)
       return row === undefined ? null : { state: bytesOf(row['state']), week: bytesOf(row['week']) }

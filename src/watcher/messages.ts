@@ -1,7 +1,7 @@
 /** What the gateway and the process that watches say to each other. */
 import type { AlertChange, AlertsStatus, ReceiverChange } from '../alerts/index.ts'
 import type { ReceiverConfig, WatchRules } from '../config/index.ts'
-import type { Finding, WatchEvent } from '../detect/index.ts'
+import type { Finding, Learned, WatchEvent } from '../detect/index.ts'
 import type { Slice } from '../watch/index.ts'
 import type { StoreState } from './store.ts'
 
@@ -29,6 +29,7 @@ export type Args = Readonly<Record<string, string | number | boolean | null>>
 export interface WatcherStatus {
   readonly store: StoreState
   readonly slices: number
+  readonly learned: Learned
   readonly alerts: AlertsStatus
 }
 

@@ -48,7 +48,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
     for (const finding of findings) alerts.take(finding)
   }
 
-  const status = () => ({ store: store.state(), slices, alerts: alerts.status() })
+  const status = () => ({ store: store.state(), slices, learned: detector.learned(), alerts: alerts.status() })
 
   return {
     take(given) {

@@ -122,6 +122,7 @@ test('a clock that is far in the future for a moment does not stop it', () => {
 
 test('a store that fails makes nothing new, and loses nothing that is in memory', () => {
   const failing = {
+    generation: () => 0,
     read: () => {
       throw new Error('disk')
     },

@@ -35,6 +35,13 @@ export const createExpectation = (): Expectation => ({
 export const seen = (profile: Uint8Array, ofWeek: number): number => profile[ofWeek * cellBytes + measureCount] ?? 0
 export const cellAt = (profile: Uint8Array, ofWeek: number, measure: number): number => fromByte(profile[ofWeek * cellBytes + measure] ?? 0)
 
+/** How many hours it was made from, as far as it says. */
+export function hoursSeen(profile: Uint8Array): number {
+  let hours = 0
+  for (let hour = 0; hour < hoursOfWeek; hour++) hours += seen(profile, hour)
+  return hours
+}
+
 /** An hour is over. `values`: octaves per measure, or `null` where nothing happened in it. `bound`: no more is learned of an hour that is new. */
 export function learnHour(profile: Uint8Array, ofWeek: number, values: Float32Array | null, bound: Float32Array | null): void {
   const at = ofWeek * cellBytes

@@ -1,11 +1,11 @@
 /** Which pairs are known: the active ones in memory, the others in the store; bounded per integration and in all. */
 import { notDestinations } from '../../watch/index.ts'
-import type { BaselineStore, StoredBaseline } from '../store.ts'
-import { type Beats, createBeats } from './beats.ts'
-import { profileBytes } from './profile.ts'
-import { openRow, windowsPerHour } from './row-time.ts'
-import { createRows, field, type Row } from './rows.ts'
-import { restoreRow, rowState } from './stored-row.ts'
+import type { BaselineStore } from '../store.ts'
+import { createBeats } from './beats.ts'
+import { createKeptPairs, type KeptCounts } from './kept-pairs.ts'
+import type { Integration, Pair } from './pair.ts'
+import { windowsPerHour } from './row-time.ts'
+import { createRows, field } from './rows.ts'
 
 /** An integration has so many destinations with a baseline; what is beyond is judged together. */
 const maxDestinations = 256
@@ -21,31 +21,10 @@ const walkedPerSave = 5000
 const windowsUnsaved = 3
 const rowsPerWrite = 500
 
-export interface Pair extends Row {
-  readonly integration: string
-  readonly destination: string
-  /** Only of pairs whose regularity is watched. */
-  beats: Beats | null
-  /** Was never seen before this process saw it, after its integration was known. */
-  isNew: boolean
-}
-
-export interface Integration {
-  readonly name: string
-  owner: string | null
-  readonly whole: Pair
-  readonly pairs: Map<string, Pair>
-  beating: number
-  /** Rows in the store. */
-  stored: number
-  /** Distinct destinations of the open hour; those that were denied; and names of new ones that look like encoded data. */
-  destinations: number
-  readonly deniedNames: Set<string>
-  readonly encodedNames: Set<string>
-}
-
 export interface Registry {
   integration(name: string, window: number): Integration
+  /** One that was watched before; `null`: there is none. */
+  find(name: string, window: number): Integration | null
   /** `isKnown`: the integration is known for long enough that a new destination says something. */
   pair(integration: Integration, destination: string, window: number, isKnown: boolean): Pair
   profile(pair: Pair): Uint8Array
@@ -53,67 +32,41 @@ export interface Registry {
   watchBeats(integration: Integration, pair: Pair): void
   /** Writes what changed: of all pairs, or of some that changed a while ago. */
   save(isAll: boolean): void
+  learned(): Learned
+}
+
+export interface Learned extends KeptCounts {
+  /** Integrations that were seen since this process began, and the hours of the one that is known for longest. */
+  readonly integrations: number
+  readonly hours: number
 }
 
 export function createRegistry(store: BaselineStore, bounds = defaultBounds): Registry {
   const rows = createRows()
   const integrations = new Map<string, Integration>()
   const profiles = new Map<Pair, Uint8Array>()
-  /** The hour in which this process began to watch: of the time before it, silence says nothing. */
-  let startHour = Number.NaN
+  const kept = createKeptPairs(store)
   const walk = all()
 
   const begin = (integration: string, destination: string, window: number): { pair: Pair; isNew: boolean } => {
-    const stored = readStored(integration, destination)
-    const pair: Pair = { ...rows.take(), integration, destination, beats: null, isNew: false }
-    if (Number.isNaN(startHour)) startHour = Math.floor(window / windowsPerHour)
-    if (stored === 'never' || stored === 'unknown') openRow(pair, window)
-    else restoreRow(pair, stored.state, startHour, window)
-    return { pair, isNew: stored === 'never' }
-  }
-
-  const readStored = (integration: string, destination: string): StoredBaseline | 'never' | 'unknown' => {
-    try {
-      return store.read(integration, destination) ?? 'never'
-    } catch {
-      // Not new: a store that cannot be read would make everything new at once.
-      return 'unknown'
-    }
+    const pair: Pair = { ...rows.take(), integration, destination, beats: null, isNew: false, generation: 0 }
+    return { pair, isNew: kept.open(pair, window) }
   }
 
   const profile = (pair: Pair): Uint8Array => {
     const known = profiles.get(pair)
     profiles.delete(pair)
-    const current = known ?? storedProfile(pair)
+    const current = known ?? kept.week(pair)
     profiles.set(pair, current)
     // A quarter at once, so that it is one transaction.
     if (profiles.size > bounds.profiles) put([...profiles.keys()].slice(0, bounds.profiles >> 2))
     return current
   }
 
-  const storedProfile = ({ integration, destination }: Pair): Uint8Array => {
-    const stored = readStored(integration, destination)
-    const week = typeof stored === 'string' ? null : stored.week
-    return week?.length === profileBytes ? week.slice() : new Uint8Array(profileBytes)
-  }
-
-  /** Writes pairs. */
-  const write = (pairs: readonly Pair[]) => {
-    store.write(
-      pairs.map((pair) => ({
-        integration: pair.integration,
-        destination: pair.destination,
-        state: rowState(pair),
-        week: profiles.get(pair) ?? null,
-      })),
-    )
-    for (const { floats, at } of pairs) floats[at + field.saved] = floats[at + field.last] ?? 0
-  }
-
   /** Writes pairs, and forgets their weeks. Where the store takes nothing, weeks stay in memory until there are twice as many as may be. */
   const put = (pairs: readonly Pair[]) => {
     try {
-      write(pairs)
+      kept.write(pairs, profiles)
     } catch {
       if (profiles.size < 2 * bounds.profiles) return
     }
@@ -175,6 +128,9 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
       integrations.set(name, integration)
       return integration
     },
+    find(name, window) {
+      return integrations.get(name) ?? (kept.has(name, wholeName) ? this.integration(name, window) : null)
+    },
     pair(integration, destination, window, isKnown) {
       const known = integration.pairs.get(destination)
       if (known !== undefined) return known
@@ -199,17 +155,22 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
       pair.beats = createBeats()
       integration.beating++
     },
+    learned: () => ({
+      integrations: integrations.size,
+      hours: [...integrations.values()].reduce((most, { whole }) => Math.max(most, whole.floats[whole.at + field.hours] ?? 0), 0),
+      ...kept.counts(),
+    }),
     save(isAll) {
       const count = isAll ? Number.POSITIVE_INFINITY : walkedPerSave
       const changed: Pair[] = []
       for (let walked = 0; walked < Math.min(count, rows.count()) && changed.length < count; walked++) {
         const { value } = walk.next()
         const age = lastOf(value) - (value.floats[value.at + field.saved] ?? 0)
-        if (age >= (isAll ? 1 : windowsUnsaved) || age < 0) changed.push(value)
+        if (age >= (isAll ? 1 : windowsUnsaved) || age < 0 || !kept.isOfStore(value)) changed.push(value)
       }
       for (let from = 0; from < changed.length; from += rowsPerWrite) {
         try {
-          write(changed.slice(from, from + rowsPerWrite))
+          kept.write(changed.slice(from, from + rowsPerWrite), profiles)
         } catch {
           // They are still in memory, and tried again.
           return

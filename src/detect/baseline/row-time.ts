@@ -11,7 +11,7 @@ export const noWindow = -1
 /** The hour of a row that was read from the store: nothing is learned of the time before. */
 export const noHour = -1
 /** Longer than this without any hour in between, nothing is learned from the silence: the gateway was off, or its clock was set. */
-const maxSilentHours = 80
+export const maxSilentHours = 80
 
 /** What is added at once; sane numbers. */
 export interface Added {

@@ -78,6 +78,12 @@ export interface Row extends Block {
   readonly at: number
 }
 
+/** One that stands alone. */
+export function createRow(): Row {
+  const buffer = new ArrayBuffer(rowNumbers * 4)
+  return { floats: new Float32Array(buffer), words: new Uint32Array(buffer), at: 0 }
+}
+
 export interface Rows {
   take(): Row
   give(row: Row): void

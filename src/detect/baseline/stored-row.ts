@@ -1,28 +1,86 @@
-/** A row as bytes of the store. */
-import { noHour, noWindow, openRow } from './row-time.ts'
-import { field, type Row, rowNumbers } from './rows.ts'
+/** A row as bytes of the store: a version, and then what that version keeps, field by field. What a row is in memory may differ. */
+import { noHour, noWindow } from './row-time.ts'
+import { createRow, field, type Row, rowNumbers } from './rows.ts'
 
-/** Grows with each change of what the numbers mean. */
-const version = 1
+type Field = keyof typeof field
 
-export function rowState({ floats, at }: Row): Uint8Array {
-  const bytes = new Uint8Array(1 + rowNumbers * 4)
-  bytes[0] = version
-  bytes.set(new Uint8Array(floats.buffer, at * 4, rowNumbers * 4), 1)
+/** Each as it was published, and never changed: what is kept of a row, or what a number means, changes with another version only. */
+const formats = [
+  format(
+    1,
+    'first last saved window hour hours windows windowSums*7 hourSums*7 hashes*4 center*8 level samples typical hourMad*8 windowMad*4 windowBias*4 windowPeaks*3 hourPeaks*3 dayPeaks*9 windowLimits*4 hourLimits*4 totalSent totalReceived leakHours failedWindows',
+  ),
+  format(
+    1,
+    'first last saved window hour hours windows windowSums*7 hourSums*7 hashes*4 center*8 level samples typical isBorrowed shift hourMad*8 windowMad*4 windowBias*4 windowPeaks*3 hourPeaks*3 requestPeaks*3 dayPeaks*9 windowLimits*4 hourLimits*4 totalSent totalReceived leakHours failedWindows',
+  ),
+  format(
+    2,
+    'first last window hour hours windows windowSums*7 hourSums*7 hashes*4 center*8 level samples typical isBorrowed shift hourMad*8 windowMad*4 windowBias*4 windowPeaks*3 hourPeaks*3 requestPeaks*3 dayPeaks*9 totalSent totalReceived leakHours failedWindows',
+  ),
+]
+const current = formats.at(-1) as Format
+/** Nothing else is taken from older rows: limits are those of the rules that apply now. */
+const kept: ReadonlySet<string> = new Set(current.fields.map(([name]) => name))
+
+interface Format {
+  readonly version: number
+  readonly fields: readonly (readonly [name: string, size: number])[]
+  readonly bytes: number
+}
+
+function format(version: number, text: string): Format {
+  const fields = text.split(' ').map((each) => {
+    const [name = '', size = '1'] = each.split('*')
+    return [name, Number(size)] as const
+  })
+  return { version, fields, bytes: 1 + 4 * fields.reduce((sum, [, size]) => sum + size, 0) }
+}
+
+export function rowState({ words, at }: Row): Uint8Array {
+  const bytes = new Uint8Array(current.bytes)
+  const view = new DataView(bytes.buffer)
+  let offset = 1
+  bytes[0] = current.version
+  for (const [name, size] of current.fields)
+    for (let index = at + field[name as Field]; index < at + field[name as Field] + size; index++, offset += 4)
+      view.setUint32(offset, words[index] ?? 0, true)
   return bytes
 }
 
-/** A row of another version begins anew. `startHour`: when this process began to watch. */
-export function restoreRow(row: Row, state: Uint8Array, startHour: number, window: number): void {
-  if (state.length !== 1 + rowNumbers * 4 || state[0] !== version) {
-    openRow(row, window)
+const read = createRow()
+
+/** `null`: it is of a version that is not known, or damaged. The row that is returned is valid until the next call. */
+export function decodeRow(state: Uint8Array): Row | null {
+  const found = formats.find(({ version, bytes }) => state[0] === version && state.length === bytes)
+  if (found === undefined) return null
+  const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
+  let offset = 1
+  read.floats.fill(0)
+  for (const [name, size] of found.fields) {
+    for (let index = 0; index < size; index++, offset += 4) {
+      if (!kept.has(name)) continue
+      const at = field[name as Field] + index
+      read.words[at] = view.getUint32(offset, true)
+      if (name !== 'hashes' && !Number.isFinite(read.floats[at])) return null
+    }
+  }
+  return read
+}
+
+/** `startHour`: when this process began to watch. `window`: now. */
+export function restoreRow(row: Row, stored: Row, startHour: number, window: number): void {
+  const { words, floats, at } = row
+  words.set(stored.words.subarray(stored.at, stored.at + rowNumbers), at)
+  const isOfThisWindow = floats[at + field.window] === window
+  // Its limits are worked out before it is judged.
+  floats[at + field.window] = noWindow
+  floats[at + field.saved] = floats[at + field.last] ?? 0
+  if ((floats[at + field.hour] ?? 0) >= startHour) {
+    if (!isOfThisWindow) floats.fill(0, at + field.windowSums, at + field.hourSums)
     return
   }
-  const { floats, at } = row
-  new Uint8Array(floats.buffer, at * 4, rowNumbers * 4).set(state.subarray(1))
-  if ((floats[at + field.hour] ?? 0) >= startHour) return
   // The hour in which watching ended was seen in part; nothing is learned of it, nor of the time until now.
-  floats[at + field.window] = noWindow
   floats[at + field.hour] = noHour
   floats.fill(0, at + field.windowSums, at + field.hashes + 4)
 }
