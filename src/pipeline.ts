@@ -92,7 +92,7 @@ class Passage extends Settlement implements Settling {
       const lease = limits.admit(permit, body?.declaredBytes ?? 0) // buckets and concurrency: all or nothing
       this.lease = lease
       this.admitted()
-      body?.watch((bytes) => this.sent(bytes)) // and slowed where a bucket is empty
+      body?.watch((bytes) => this.sent(bytes), this.hashes?.watch(body)) // and slowed where a bucket is empty
       if (auditLog.strict) {
         this.leaveLoop()
         await (entry.durable() ?? undefined)
@@ -104,7 +104,9 @@ class Passage extends Settlement implements Settling {
       const raw = await effect
       this.enterLoop()
       const reply = redactor.reply(permit, raw)
-      this.answer = isTakeover(reply) ? openConnections.watch(request, decision, reply, () => arrival.identify()) : reply // what stays open is evaluated again when the policy changes
+      this.answer = isTakeover(reply)
+        ? openConnections.watch(request, decision, reply, () => arrival.identify())
+        : (this.hashes?.of(reply) ?? reply) // what stays open is evaluated again when the policy changes
       const recorded = entry.durable()
       this.recording()
       if (recorded !== null) {

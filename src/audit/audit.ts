@@ -1,6 +1,6 @@
 /** The audit station: opens the log, recovers it, and gives each arrival its entry. */
 import { mkdirSync } from 'node:fs'
-import type { AuditLog } from '../core/index.ts'
+import type { AccessRequest, AuditLog, Claim, Json } from '../core/index.ts'
 import { FolderLockError, lockFolder } from '../files/index.ts'
 import { recordVersion } from '../records/index.ts'
 import { createRandomIds } from '../telemetry/index.ts'
@@ -8,6 +8,7 @@ import { type AppendFile, realFile } from './append-file.ts'
 import { AuditError } from './audit-error.ts'
 import { ArrivalEntry, type AuditMask, type EntryLog } from './entry.ts'
 import { fitRecord } from './fit-record.ts'
+import { inputText } from './input-text.ts'
 import { type OpenedLog, openLog } from './open-log.ts'
 import type { OpenSigner } from './signer.ts'
 import { createSums } from './sums.ts'
@@ -24,6 +25,10 @@ export interface AuditOptions {
   readonly durability: 'reply' | 'strict'
   readonly version: string
   readonly mask: AuditMask
+  /** SHA-256 of bodies is recorded. */
+  readonly bodyHashes?: boolean
+  /** The input that a decision was made on, masked; `null`: it is not recorded. */
+  readonly inputOf?: ((request: AccessRequest, claim: Claim) => Json) | null
   readonly onBroken: (error: Error) => void
   /** Tiles or checkpoints cannot be written or signed, which is tried each second; `null`: they can again. */
   readonly onUnpublished?: (error: Error | null) => void
@@ -123,7 +128,7 @@ function unwritable(folder: string, cause: Error): AuditError {
 }
 
 function createStation(options: AuditOptions, { recovered, migrated, writer, integrator }: OpenedLog, unlock: () => void): AuditStation {
-  const { folder, durability, version, mask, wallClock = Date.now } = options
+  const { folder, durability, version, mask, bodyHashes = false, inputOf = null, wallClock = Date.now } = options
   let seq = recovered.next
   let clockMs = 0
   let clockText = ''
@@ -140,6 +145,7 @@ function createStation(options: AuditOptions, { recovered, migrated, writer, int
   const log: EntryLog = {
     writer,
     mask,
+    input: inputOf === null ? null : (request, claim) => inputText(inputOf(request, claim)),
     traceId: createRandomIds(traceBytes),
     append(type, fields, urgent, owner = '') {
       return writer.append(fitRecord(`{"seq":${seq++},"time":"${time()}","type":"${type}",${fields}}`), urgent, owner)
@@ -166,6 +172,7 @@ function createStation(options: AuditOptions, { recovered, migrated, writer, int
 
   return {
     strict: durability === 'strict',
+    hashesBodies: bodyHashes,
     behind: (integration) => writer.behind(integration ?? ''),
     open(arrival) {
       unsettled += 1

@@ -25,6 +25,8 @@ export interface EntryLog {
   /** An arrival is settled. */
   ended(): void
   readonly mask: AuditMask
+  /** The masked input of a decision as JSON text; `null` where it is not recorded. */
+  readonly input: ((request: AccessRequest, claim: Claim) => string) | null
   /** Of a request whose caller names no trace. */
   traceId(): string
 }
@@ -57,7 +59,7 @@ export class ArrivalEntry implements Entry {
     const { allow, rule, capability, reasons, revision } = decision
     const { integration, identity, kind, action } = request
     this.#mask = this.#log.mask.of(integration.redaction)
-    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}"${credential === undefined ? '' : `,"credential":"${credential}"`}${containmentText(contained)},"kind":"${kind}","action":${quote(action, shortBytes)},"subject":${subjectText(this.#mask, claim.subject)},"allow":${allow},"rule":${quote(rule, 2 * shortBytes)}${capability === null ? '' : `,"capability":${quote(capability, shortBytes)}`}${reasons.length === 0 ? '' : `,"reasons":${reasonsText(this.#mask, reasons)}`},"revision":"${revision}"`
+    const fields = `${this.#opening()},"integration":"${integration.name}","identity":"${identity}"${credential === undefined ? '' : `,"credential":"${credential}"`}${containmentText(contained)},"kind":"${kind}","action":${quote(action, shortBytes)},"subject":${subjectText(this.#mask, claim.subject)},"allow":${allow},"rule":${quote(rule, 2 * shortBytes)}${capability === null ? '' : `,"capability":${quote(capability, shortBytes)}`}${reasons.length === 0 ? '' : `,"reasons":${reasonsText(this.#mask, reasons)}`},"revision":"${revision}"${this.#log.input === null ? '' : `,"input":${this.#log.input(request, claim)}`}`
     this.#group = this.#log.append('decided', fields, true, integration.name)
   }
 
@@ -89,9 +91,9 @@ export class ArrivalEntry implements Entry {
     this.#log.ended()
     if (this.#summed !== null) return
     const { status, problem, forOperator, sentBytes, receivedBytes, durationMs, retried, complete } = outcome
-    const { sentType, receivedType, breaker } = outcome
+    const { sentType, receivedType, sentSha256, receivedSha256, breaker } = outcome
     const mask = this.#mask
-    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(maskText(mask, forOperator))}`},"sentBytes":${sentBytes}${sentType === null ? '' : `,"sentType":${mediaTypeText(mask, sentType)}`},"receivedBytes":${receivedBytes}${receivedType === null ? '' : `,"receivedType":${mediaTypeText(mask, receivedType)}`},"durationMs":${rounded(durationMs)}${phasesText(outcome)}${dialledText(outcome)}${costText(outcome)}${breaker === null ? '' : `,"breaker":"${breaker}"`}${retriedText(retried)},"complete":${complete}`
+    const fields = `"id":"${this.#arrival.id}","status":${status}${problem === null ? '' : `,"problem":"${problem}","side":"${problems[problem].side}"`}${forOperator === null ? '' : `,"detail":${quote(maskText(mask, forOperator))}`},"sentBytes":${sentBytes}${sentType === null ? '' : `,"sentType":${mediaTypeText(mask, sentType)}`}${hashText('sentSha256', sentSha256)},"receivedBytes":${receivedBytes}${receivedType === null ? '' : `,"receivedType":${mediaTypeText(mask, receivedType)}`}${hashText('receivedSha256', receivedSha256)},"durationMs":${rounded(durationMs)}${phasesText(outcome)}${dialledText(outcome)}${costText(outcome)}${breaker === null ? '' : `,"breaker":"${breaker}"`}${retriedText(retried)},"complete":${complete}`
     this.#log.append('settled', fields, false)
   }
 
@@ -117,6 +119,10 @@ function identityText({ integration, identity, credential, contained }: Identifi
 
 function containmentText(contained: Contained | undefined): string {
   return contained === undefined ? '' : `,"containment":"${contained.state}"`
+}
+
+function hashText(name: string, hash: string | null | undefined): string {
+  return hash == null ? '' : `,"${name}":"${hash}"`
 }
 
 /** To the microsecond. */

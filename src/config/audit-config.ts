@@ -9,6 +9,10 @@ export interface AuditConfig {
   readonly folder: string
   readonly maxSegmentBytes: number
   readonly durability: 'reply' | 'strict'
+  /** Whether decisions are recorded with their input, masked. */
+  readonly input: boolean
+  /** Whether settlements are recorded with the SHA-256 of bodies. */
+  readonly bodyHashes: boolean
   readonly key: AuditKey
   /** Whether a process keeps the index of the log current. */
   readonly index: boolean

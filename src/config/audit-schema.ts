@@ -30,6 +30,18 @@ export function auditSchema(sourced: Sourced) {
         'The Ed25519 key in PEM that signs checkpoints of the log. Default `{ file: audit.key }` in the state folder.',
       ).optional(),
       signer: signerSchema(sourced).describe('Who signs checkpoints in place of `audit.key`.').optional(),
+      input: z
+        .boolean()
+        .describe(
+          'Whether `decided` records hold the input that the policy was asked about, masked, in at most 16 KiB. It repeats what callers send, as far as rules look at it: headers and bodies too.',
+        )
+        .prefault(false),
+      bodyHashes: z
+        .boolean()
+        .describe(
+          'Whether `settled` records hold the SHA-256 of both bodies, of those that were delivered to their end. It costs about 1 ms of CPU per MB.',
+        )
+        .prefault(false),
       index: z
         .boolean()
         .describe(
@@ -69,6 +81,8 @@ export function auditFrom(given: z.output<ReturnType<typeof auditSchema>>, state
     maxSegmentBytes: given.maxSegment,
     durability: given.durability,
     index: given.index,
+    input: given.input,
+    bodyHashes: given.bodyHashes,
     sinks: given.sinks,
     personal: given.personal,
     keep: keepFrom(given),

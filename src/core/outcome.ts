@@ -26,6 +26,9 @@ export interface Outcome {
   readonly sentType: string | null
   /** Content-Type of the destination's reply; `null` where it has none. */
   readonly receivedType: string | null
+  /** SHA-256 of the bodies, in hex, where it is asked for; `null` where there was none, or not all of it was delivered. */
+  readonly sentSha256?: string | null
+  readonly receivedSha256?: string | null
   readonly cost?: Cost
   /** A tunnel or a WebSocket, which lasts as long as its two ends want. */
   readonly isTakeover: boolean

@@ -14,8 +14,11 @@ export interface RequestBody {
   readonly whole: Buffer | null
   /** Puts a body that arrived together with its head into `whole`, so that it can be sent twice; answers whether it did. */
   arrived(): Promise<boolean>
-  /** From now on `meter`, which is a `Meter.sent`, is asked before each chunk that goes to the destination. */
-  watch(meter: (bytes: number) => Slowed | null): void
+  /**
+   * From now on `meter`, which is a `Meter.sent`, is asked before each chunk that goes to the destination. `onRead` is given each chunk
+   * of a body that is not whole, once, and `null` behind its last one.
+   */
+  watch(meter: (bytes: number) => Slowed | null, onRead?: (chunk: Uint8Array | null) => void): void
   /** Asks the meter for bytes that are sent without `chunks`: all of a whole body, which is counted once. `null`: they may pass. Otherwise nothing was counted: send them through `chunks`, which slows them. */
   count(bytes: number): Slowed | null
   /** The chunks, once; those of a whole body again as often as they are sent, counted once. Throws `Refusal('payload-too-large')` past `maxBytes`. */

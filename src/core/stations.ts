@@ -99,6 +99,8 @@ export interface Entry {
 export interface AuditLog {
   /** Effects wait until their decision is on disk (`audit.durability: strict`). */
   readonly strict: boolean
+  /** Settlements say the SHA-256 of the bodies (`audit.bodyHashes`). */
+  readonly hashesBodies?: boolean
   /** `null`; or, when the disk falls behind, a promise to wait for before anything more is recorded of this integration, `null` where that is not known. Ask again after it. Never rejects. */
   behind(integration: string | null): Promise<void> | null
   open(arrival: Arrival): Entry

@@ -82,7 +82,8 @@ export async function startGateway(
   const logger = createLogger({ level: config.log.level, mask: (line) => redactor.text(line), ...(logTo && { destination: logTo }) })
   const metrics = createMetrics()
   await mkdir(config.state.folder, { recursive: true, mode: 0o700 })
-  const audit = await openRecording({ config, mask: redactor, logger, metrics, file: auditFile })
+  const shown = { redact: redactor, needs: () => policy.needs, context: (...of: Parameters<typeof readContext>) => readContext(...of) }
+  const audit = await openRecording({ config, mask: redactor, shown, logger, metrics, file: auditFile })
   const { note } = audit
   const logWork = createLogWork({ config, version, audit, logger, metrics, wallClock })
   const { shipping, keeping } = logWork

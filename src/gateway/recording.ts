@@ -2,14 +2,25 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { type AppendFile, type AuditMask, type AuditStation, openAudit } from '../audit/index.ts'
 import type { Config } from '../config/index.ts'
+import type { AccessRequest, Claim, JsonObject, Needs, RedactionSettings } from '../core/index.ts'
 import { lockFolder } from '../files/index.ts'
+import { inputOf, type Redact } from '../reporting/index.ts'
 import { signerOf } from '../signing/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { version } from '../version.ts'
 
+/** What the policy is shown of a request. */
+interface Shown {
+  readonly redact: { of(own: RedactionSettings): Redact }
+  needs(): Needs
+  context(integration: string, origin: string | null): JsonObject
+}
+
 export interface RecordingOptions {
   readonly config: Config
   readonly mask: AuditMask
+  /** Absent where nothing is decided. */
+  readonly shown?: Shown
   readonly logger: Logger
   readonly metrics: Metrics
   readonly file: AppendFile | undefined
@@ -30,10 +41,11 @@ export async function openRecording(options: RecordingOptions): Promise<AuditSta
   }
 }
 
-async function openLog({ config, mask, logger, metrics, file }: RecordingOptions): Promise<AuditStation> {
+async function openLog({ config, mask, shown, logger, metrics, file }: RecordingOptions): Promise<AuditStation> {
   const audit = await openAudit({
     ...{ ...config.audit, version, mask, signer: signerOf(config.audit.key) },
     ...(file && { file }),
+    ...(config.audit.input && shown !== undefined && { inputOf: recordedInput(shown) }),
     ...(isSameFolder(config.state.folder, config.audit.folder) && { lock: () => () => {} }),
     onBroken: (error) => logger.fatal({ err: error }, 'the audit log is broken: every request is refused until a restart'),
     onRotationFailed: (error) =>
@@ -56,6 +68,14 @@ async function openLog({ config, mask, logger, metrics, file }: RecordingOptions
   const isBroken = () => (audit.status().broken || audit.status().stalled ? 1 : 0)
   metrics.gauge('sallyport_audit_broken', 'Whether the audit log cannot be written, so that everything is refused.', isBroken)
   return audit
+}
+
+/** The input as the decision log has it. */
+function recordedInput({ redact, needs, context }: Shown) {
+  return (request: AccessRequest, claim: Claim) => {
+    const { name, redaction } = request.integration
+    return inputOf({ request, claim, context: needs().context ? context(name, claim.origin) : null }, redact.of(redaction))
+  }
 }
 
 /** The log may be in the state folder itself, whose lock is already held. */

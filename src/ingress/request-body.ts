@@ -92,6 +92,7 @@ export class StreamedBody implements JudgedBody {
   whole: Buffer | null = null
   readonly #source: BodySource
   readonly #count = new SentCount()
+  #onRead: (chunk: Uint8Array | null) => void = () => {}
 
   constructor(source: BodySource, declaredBytes: number | null) {
     this.#source = source
@@ -116,8 +117,9 @@ export class StreamedBody implements JudgedBody {
     return this.whole === null ? this.#count.count(bytes) : this.#count.countWhole(bytes)
   }
 
-  watch(meter: Meter['sent']): void {
+  watch(meter: Meter['sent'], onRead?: (chunk: Uint8Array | null) => void): void {
     this.#count.watch(meter)
+    if (onRead !== undefined) this.#onRead = onRead
   }
 
   async *chunks(maxBytes: number): AsyncGenerator<Uint8Array> {
@@ -127,7 +129,11 @@ export class StreamedBody implements JudgedBody {
       yield* this.#count.whole(this.whole, (rest) => this.#metered(rest))
       return
     }
-    for await (const chunk of this.#read(maxBytes)) yield* this.#metered(chunk)
+    for await (const chunk of this.#read(maxBytes)) {
+      this.#onRead(chunk)
+      yield* this.#metered(chunk)
+    }
+    this.#onRead(null)
   }
 
   async *#metered(chunk: Buffer): AsyncGenerator<Uint8Array> {

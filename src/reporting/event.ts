@@ -89,7 +89,7 @@ function eventOf(
 }
 
 /** What the policy could look at; what it could not was not even computed. */
-function inputOf({ request, claim, context }: Decided, redact: Redact): Json {
+export function inputOf({ request, claim, context }: Pick<Decided, 'request' | 'claim' | 'context'>, redact: Redact): JsonObject {
   const { id, at, door, kind, action, integration, identity } = request
   const facts = redact.document(hasLargeBody(claim) ? withoutBodyValue(claim.facts) : claim.facts) as Record<string, Json>
   return {

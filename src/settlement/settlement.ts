@@ -14,6 +14,7 @@ import {
   toProblem,
   toRefusal,
 } from '../core/index.ts'
+import { BodyHashes } from './body-hashes.ts'
 import { PassingBytes, type SettlingEnd } from './passing-bytes.ts'
 
 /** The caller had left. An origin's own 499 is a status like any other. */
@@ -31,9 +32,12 @@ export class Settlement extends PassingBytes {
   /** A record for each arrival that ends while it waits for the disk would fill the queue that it waits for: they are counted. */
   protected waitsForDisk = false
   protected answer: Reply | null = null
+  /** `null`: nobody asks for them. */
+  protected readonly hashes: BodyHashes | null
 
   constructor(stations: Stations, arrival: Arrival) {
     super(stations, arrival)
+    this.hashes = stations.auditLog.hashesBodies === true ? new BodyHashes() : null
     this.entry = this.#open() // recorded from the first moment, malformed ones too
     stations.exchanges.began(this)
   }
@@ -109,6 +113,10 @@ export class Settlement extends PassingBytes {
       sentType: this.#sentType(),
       receivedType: this.refused || this.answer === null ? null : contentTypeIn(this.answer.headers),
       isTakeover: this.answer !== null && isTakeover(this.answer),
+      ...(this.hashes !== null && {
+        sentSha256: this.refused ? null : this.hashes.sent(this.sentBytes),
+        receivedSha256: this.#receivedHash(this.hashes, complete),
+      }),
       retried: this.retried,
       cost: this.cost(this.refused ? 0 : receivedBytes),
       complete,
@@ -143,6 +151,11 @@ export class Settlement extends PassingBytes {
     } catch (error) {
       this.report(error)
     }
+  }
+
+  #receivedHash(hashes: BodyHashes, complete: boolean): string | null {
+    const { answer } = this
+    return !complete || this.refused || answer === null || isTakeover(answer) ? null : hashes.received(answer, this.receivedBytes)
   }
 
   #sentType(): string | null {

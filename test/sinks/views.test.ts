@@ -144,7 +144,9 @@ test('ecs: a request has the fields of the Elastic Common Schema, and everything
 
 test('opa: a decision is an event of OPA’s decision log, and nothing else is shipped but checkpoints', () => {
   const opa = inView('opa')
-  const event = opa(sampleOf('decided', true, { seq: 9, id: 'f91c-1', allow: false, rule: 'rules/deny' }))
+  const ofDecision = (members: object) =>
+    opa(sampleOf('decided', true, { seq: 9, id: 'f91c-1', allow: false, rule: 'rules/deny', ...members }))
+  const event = ofDecision({ input: undefined })
   assert.deepEqual(
     [
       at(event, 'decision_id'),
@@ -160,6 +162,7 @@ test('opa: a decision is an event of OPA’s decision log, and nothing else is s
     [at(event, 'result.allow'), at(event, 'result.rule'), at(event, 'input.http.host')],
     [false, 'rules/deny', 'api.example.com'],
   )
+  assert.equal(at(ofDecision({ input: { http: { host: 'as the policy saw it' } } }), 'input.http.host'), 'as the policy saw it')
   assert.deepEqual(
     samples.filter(({ type }) => type !== 'decided').flatMap((record) => opa(record) ?? []),
     [],

@@ -57,7 +57,7 @@ const wrong: readonly (readonly [string, string, RegExp])[] = [
   [
     'an unknown key inside',
     `${head}audit:\n  folder: x\n  durabilty: strict`,
-    /:5:3 audit\.durabilty: unknown key; did you mean "durability"\? \(known: folder, maxSegment, durability, key, signer, index, sinks, personal, keep, archive, reserve, review, witness\)/,
+    /:5:3 audit\.durabilty: unknown key; did you mean "durability"\? \(known: folder, maxSegment, durability, key, signer, input, bodyHashes, index, sinks, personal, keep, archive, reserve, review, witness\)/,
   ],
   [
     'a segment too large to be read again',

@@ -15,7 +15,8 @@ test('a personal member is masked at any depth, with what stood in it elsewhere'
       subject: { path: '/people/anna', host: 'a.example', list: [{ path: ['/people/bert'] }] },
       detail: 'GET a.example/people/anna from 192.0.2.7; also /people/bert',
       reasons: ['/people/anna is private'],
-      input: { request: { path: null } },
+      asked: { request: { path: null } },
+      input: { http: { segments: ['people', 'anna'] } },
     }),
     {
       type: 'decided',
@@ -23,7 +24,8 @@ test('a personal member is masked at any depth, with what stood in it elsewhere'
       subject: { path: '[personal]', host: 'a.example', list: [{ path: '[personal]' }] },
       detail: 'GET a.example[personal] from [personal]; also [personal]',
       reasons: ['[personal] is private'],
-      input: { request: { path: null } },
+      asked: { request: { path: null } },
+      input: '[personal]',
     },
   )
 })

@@ -354,6 +354,8 @@ const configKeys: Readonly<Record<string, Shown>> = {
   'admin.tcp.token.env': ['flow/operator.test.ts', 'on TCP it wants its token and no browser'],
   'admin.tcp.token.file': secret,
   'audit.folder': ['fault/lock.test.ts', 'a second gateway with the same audit folder alone does not start either'],
+  'audit.input': ['flow/recorded-bodies.test.ts', 'with audit.input a decision has what the policy saw, masked'],
+  'audit.bodyHashes': ['flow/recorded-bodies.test.ts', 'a settlement has the hash of both bodies, however they came'],
   'audit.index': ['flow/audit-index.test.ts', 'with audit.index a process keeps the index current, and is gone with its gateway'],
   'audit.personal': ['flow/log-stream.test.ts', 'what is personal is masked for who has no right to it'],
   'audit.witness.url': ['sinks/witness.test.ts', 'each checkpoint is cosigned as the log grows, over restarts'],

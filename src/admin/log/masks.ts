@@ -10,8 +10,8 @@ const minKnownCharacters = 4
  * path that a subject has.
  */
 export function createMask(personal: readonly string[]): <Value extends Json>(value: Value) => Value {
-  // Of a read's own record: words that were searched for may be personal.
-  const names = new Set(personal.length === 0 ? [] : [...personal, 'text'])
+  // Words of a read's own record that were searched for may be personal, and an input says everything again in other forms: a path as segments.
+  const names = new Set(personal.length === 0 ? [] : [...personal, 'text', 'input'])
   return (value) => {
     const known = new Set<string>()
     const without = withoutMembers(value, names, known)

@@ -48,6 +48,12 @@ export const decided: RecordType = {
     capability: optional(text('of the manifest, that allowed it; absent where none did', 512)),
     reasons: optional(texts('why, as the policy says it: at most 32, of 500 characters each, and 8 KiB together', 520)),
     revision: text('of the policy and data that decided', 200),
+    input: optional({
+      description:
+        'with `audit.input`: the input that the policy was asked about (docs/policy/input.md), masked, without a body that no rule looks at; in more than 16 KiB texts, names and lists are cut, and of what has too many members only `cut` remains',
+      type: 'object',
+      additionalProperties: true,
+    }),
   },
 }
 
@@ -98,8 +104,12 @@ export const settled: RecordType = {
     detail: optional(text('what a refusal tells only the operator, such as the address that was denied')),
     sentBytes: count('that went to the destination: the body, or what passed a tunnel'),
     sentType: optional(text('media type of the body that went there', 300)),
+    sentSha256: optional(hex('with `audit.bodyHashes`: SHA-256 of the body that went there; absent where not all of it did', 64)),
     receivedBytes: count('that went to the caller'),
     receivedType: optional(text('media type of the destination’s reply', 300)),
+    receivedSha256: optional(
+      hex('with `audit.bodyHashes`: SHA-256 of the body that the caller got; absent where it did not get all of it', 64),
+    ),
     durationMs: ms('all of it'),
     identifyMs: optional(ms('until it was known who calls, with the wait for a disk that fell behind; absent below 0.1 ms')),
     limitsMs: optional(

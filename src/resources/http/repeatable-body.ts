@@ -30,8 +30,8 @@ export class RepeatableBody implements RequestBody {
     return this.#body.arrived()
   }
 
-  watch(meter: Parameters<RequestBody['watch']>[0]): void {
-    this.#body.watch(meter)
+  watch(...watching: Parameters<RequestBody['watch']>): void {
+    this.#body.watch(...watching)
   }
 
   trailers(): HeaderList {

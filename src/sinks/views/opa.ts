@@ -28,5 +28,6 @@ function eventOf(decided: DecidedRecord, record: JsonObject, { origin, version }
     { id: origin, version },
     asItIs,
   )
-  return event as unknown as JsonObject
+  const { input } = record
+  return { ...(event as unknown as JsonObject), ...(typeof input === 'object' && input !== null && { input }) }
 }
