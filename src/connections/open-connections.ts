@@ -1,22 +1,28 @@
 /** What is open now (tunnels, interceptions, WebSockets), and is evaluated again when the policy changes. */
+import type { Duplex } from 'node:stream'
 import {
   type AccessRequest,
-  BrokenOff,
+  type BrokenOff,
   type Claim,
   type Decision,
   denial,
+  endConnection,
   type Hangup,
   type Identified,
   isStopped,
   type Needs,
+  noLongerAllowed,
   type OpenConnections,
   type Policy,
   type Takeover,
+  tellEnding,
 } from '../core/index.ts'
 
 export interface OpenConnectionsStation extends OpenConnections {
   /** Cuts what the policy no longer allows: before this returns, but where its rules make external calls first. */
   reevaluate(): void
+  /** Each tells both of its ends why, and ends. */
+  closeWebSockets(why: BrokenOff): void
 }
 
 export interface OpenConnectionsOptions {
@@ -33,6 +39,7 @@ export interface OpenConnectionsOptions {
 
 interface Open {
   readonly request: AccessRequest
+  readonly socket: Duplex
   readonly reauthenticate: () => Identified | null
   cut(): void
 }
@@ -105,9 +112,9 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
           let isCut = false
           const cut = () => {
             isCut = true
-            socket.destroy()
+            endConnection(socket, noLongerAllowed())
           }
-          const connection: Open = { request, reauthenticate, cut }
+          const connection: Open = { request, socket, reauthenticate, cut }
           open.add(connection)
           // The policy may have changed since it was decided: while its origin was dialled, while its record went to disk.
           // Tokens are not part of a revision.
@@ -115,11 +122,18 @@ export function createOpenConnections({ onCut, policy, claim, revision, isCurren
           return reply.takeover(socket, head, meter, opening).finally(() => {
             open.delete(connection)
             // Of a caller that has ended its half, the cut looks like the end of the other.
-            if (isCut) throw new BrokenOff('policy-denied', 'it is no longer allowed')
+            if (isCut) throw noLongerAllowed()
           })
         },
       }
     },
     reevaluate: () => open.forEach(evaluate),
+    closeWebSockets(why) {
+      for (const { request, socket } of open) if (isWebSocket(request)) tellEnding(socket, why)
+    },
   }
+}
+
+function isWebSocket({ target }: AccessRequest): boolean {
+  return 'websocket' in target && target.websocket
 }

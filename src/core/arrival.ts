@@ -1,5 +1,6 @@
 /** What comes through a door. Nothing is known of it yet but where it came in. */
 import type { DoorName, Hangup, Identified } from './caller.ts'
+import type { BrokenOff } from './reply.ts'
 import type { AccessRequest } from './request.ts'
 import type { TraceContext } from './trace-context.ts'
 
@@ -54,6 +55,6 @@ export interface Arrival {
   asked?(): Asked | null
   /** Parse and canonicalise. Throws `Refusal` on anything that two parsers could read differently. */
   read(who: Identified): AccessRequest
-  /** Ends the caller's connection when something failed after the reply has begun. Never throws. */
-  cut(): void
+  /** Ends the caller's connection: `why`, where the gateway wants that, as `endConnection`; at once where something failed after the reply has begun. Never throws. */
+  cut(why?: BrokenOff): void
 }

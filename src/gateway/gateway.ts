@@ -223,7 +223,7 @@ export async function startGateway(
   // Beginning and end.
   const listeners: Listener[] = []
   const shutdown = createShutdown({
-    ...{ config, state, lifecycle, following, listeners, inner, admin, logger },
+    ...{ config, state, lifecycle, following, listeners, inner, openConnections, admin, logger },
     settled: audit.settled,
     // The log last, so that it has everything.
     release: [

@@ -1,6 +1,8 @@
 /** How a gateway ends: new work is refused, live work may end within the drain timeout, then each station is closed in order. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/index.ts'
+import type { OpenConnectionsStation } from '../connections/index.ts'
+import { BrokenOff, closeWaitMs } from '../core/index.ts'
 import type { Listener } from '../ingress/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 
@@ -16,6 +18,7 @@ export interface ShutdownOptions {
   readonly listeners: readonly Listener[]
   /** What comes through intercepted tunnels. */
   readonly inner: { close(): void }
+  readonly openConnections: Pick<OpenConnectionsStation, 'closeWebSockets'>
   readonly admin: { close(): Promise<void> }
   /** Resolves once every arrival is settled, or the time is over. */
   readonly settled: (withinMs: number) => Promise<void>
@@ -34,7 +37,7 @@ export interface Shutdown {
 }
 
 export function createShutdown(options: ShutdownOptions): Shutdown {
-  const { config, state, lifecycle, following, listeners, inner, admin, settled, logger } = options
+  const { config, state, lifecycle, following, listeners, inner, openConnections, admin, settled, logger } = options
   let draining: Promise<void> | null = null
 
   async function release(): Promise<void> {
@@ -57,7 +60,12 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
     void lifecycle.close().catch(() => {})
     inner.close()
     const drained = Promise.all(listeners.map((listener) => listener.drain()))
+    const leaving = setTimeout(
+      () => openConnections.closeWebSockets(new BrokenOff('draining', 'the gateway is shutting down')),
+      config.drainTimeoutMs - Math.min(closeWaitMs, config.drainTimeoutMs / 2),
+    )
     const late = await Promise.race([drained.then(() => false), sleep(config.drainTimeoutMs, true, { ref: false })])
+    clearTimeout(leaving)
     if (late) logger.warn({ drainTimeoutMs: config.drainTimeoutMs }, 'live work did not end in time and is cut')
     for (const listener of listeners) listener.destroy()
     await drained

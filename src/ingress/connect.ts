@@ -5,6 +5,7 @@ import { type Authority, parseAuthority, requireWellFormedHost } from '../canoni
 import {
   type Arrival,
   BrokenOff,
+  endConnection,
   type Hangup,
   type Identified,
   isTakeover,
@@ -75,7 +76,7 @@ function connectArrival(
     get selfUrl() {
       return selfUrl(socket)
     },
-    cut: () => void socket.destroy(),
+    cut: (why) => (why === undefined ? void socket.destroy() : endConnection(socket, why)),
     identify: authenticate,
     read({ integration, identity }: Identified): TunnelRequest | SelfRequest {
       requireShare(socket)

@@ -1,7 +1,7 @@
 /** Shares out a listener's connections: each integration has a share, and all unidentified callers together have a small one. */
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Integration, Refusal } from '../core/index.ts'
+import { BrokenOff, endConnection, type Integration, noLongerAllowed, Refusal } from '../core/index.ts'
 
 export interface ConnectionPoolOptions {
   /** Most connections of the listener. */
@@ -58,7 +58,7 @@ interface Pool {
 /** One value for all listeners, since `limits.connections` holds over all of them. */
 export interface ConnectionShares {
   open(options: ConnectionPoolOptions): ConnectionPool
-  /** Cuts all connections of the integration, idle or not. */
+  /** Ends all connections of the integration, idle or not. */
   cut(integration: string): void
 }
 
@@ -141,7 +141,7 @@ export function createConnectionShares(now: () => number, mayAccept: () => boole
   return {
     open,
     cut(integration) {
-      for (const connection of holders.get(integration) ?? []) cut(connection)
+      for (const connection of holders.get(integration) ?? []) end(connection, noLongerAllowed())
     },
   }
 }
@@ -173,7 +173,7 @@ function giveUpIdle(holder: Holder, pool: Pool | null): boolean {
 
 function giveUpNewest(holder: Holder, pool: Pool): void {
   const newest = [...holder].findLast((connection) => connection.pool === pool)
-  if (newest !== undefined) cut(newest)
+  if (newest !== undefined) end(newest, new BrokenOff('connections-exceeded', 'there are too many connections'))
 }
 
 /** Makes room for a new connection, still unidentified: cuts an unidentified one, or else an idle one of the integration with the most. */
@@ -212,6 +212,12 @@ function isInUse({ isTaken, latest }: Connection): boolean {
 function cut(connection: Connection): void {
   leave(connection)
   connection.socket.destroy()
+}
+
+/** One that may be in use. */
+function end(connection: Connection, why: BrokenOff): void {
+  leave(connection)
+  endConnection(connection.socket, why)
 }
 
 function joinUnidentified(connection: Connection): void {

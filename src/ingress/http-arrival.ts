@@ -1,7 +1,17 @@
 /** An HTTP request as an arrival, for every door over Node's HTTP server. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AccessRequest, Arrival, Asked, DoorName, Hangup, Identified, TraceContext } from '../core/index.ts'
+import {
+  type AccessRequest,
+  type Arrival,
+  type Asked,
+  type BrokenOff,
+  type DoorName,
+  endConnection,
+  type Hangup,
+  type Identified,
+  type TraceContext,
+} from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { askedBy } from './asked.ts'
 import type { DenyInside } from './denied-tunnel.ts'
@@ -99,9 +109,10 @@ export class HttpArrival implements Arrival, Hangup {
     return identify(null, this.socket)
   }
 
-  cut(): void {
+  cut(why?: BrokenOff): void {
     this.res.destroy()
-    this.socket.destroy()
+    if (why === undefined) this.socket.destroy()
+    else endConnection(this.socket, why)
   }
 
   read(who: Identified): AccessRequest {

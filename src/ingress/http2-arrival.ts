@@ -4,12 +4,14 @@ import {
   type AccessRequest,
   type Arrival,
   type Asked,
+  type BrokenOff,
   type DoorName,
   type Hangup,
   type HeaderList,
   type Identified,
   Refusal,
   type TraceContext,
+  tellEnding,
 } from '../core/index.ts'
 import { askedInFields } from './asked.ts'
 import { isGrpcType } from './grpc-status.ts'
@@ -171,8 +173,8 @@ export class Http2Arrival implements Arrival, Hangup {
     return stream.readableEnded && !stream.writableEnded && (!stream.headersSent || stream.writableLength === 0)
   }
 
-  cut(): void {
-    this.stream.close(internalError)
+  cut(why?: BrokenOff): void {
+    if (why === undefined || !tellEnding(this.stream, why)) this.stream.close(internalError)
   }
 
   /** What comes on the stream belongs to the WebSocket. */

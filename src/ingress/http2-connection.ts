@@ -1,7 +1,7 @@
 /** HTTP/2 from a caller, inside an intercepted tunnel or to the proxy: a session on its connection, whose streams are arrivals of their own. */
 import type { ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { Refusal } from '../core/index.ts'
+import { onEnding, Refusal, tellEnding } from '../core/index.ts'
 import { watchOverhead } from '../sockets/index.ts'
 import type { ServingOptions } from './arrival-server.ts'
 import { type Denial, nextInside } from './denied-tunnel.ts'
@@ -163,6 +163,16 @@ export function serveHttp2(socket: Socket, options: Http2ConnectionOptions): Htt
         ? new Refusal('malformed-request', `not valid HTTP/2: ${error.message}`)
         : new Refusal('http2-flood', `too many ${flood}`),
     )
+  })
+  // WebSockets tell their ends why, and nothing else on the connection outlives the moment.
+  onEnding(socket, (why) => {
+    const told = new Set([...open].filter(({ stream }) => tellEnding(stream, why)))
+    if (told.size === 0) {
+      socket.destroy()
+      return
+    }
+    for (const arrival of open) if (!told.has(arrival)) arrival.cut()
+    session.close()
   })
   session.once('close', () => {
     clearTimeout(first)

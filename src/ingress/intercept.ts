@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import { type Authority, canonicalHost } from '../canonical/index.ts'
-import { type Hangup, type Identified, Refusal, type TunnelRequest } from '../core/index.ts'
+import { endConnection, type Hangup, type Identified, onEnding, Refusal, type TunnelRequest } from '../core/index.ts'
 import type { Handle } from '../pipeline.ts'
 import { createArrivalServer, noConnect, type ServingOptions } from './arrival-server.ts'
 import { takesEcdsa } from './client-hello.ts'
@@ -106,6 +106,7 @@ export function createInterceptDoor({ serving, secureContext, headersTimeoutMs, 
       // Node takes one certificate only, and the client may need the other.
       SNICallback: (name, done) => (sameHost(name, tunnel.target.host) ? done(null) : done(refuseName(socket))),
     })
+    onEnding(socket, (why) => endConnection(secure, why))
     const timer = setTimeout(() => secure.destroy(new Error(tooSlow)), headersTimeoutMs)
     return new Promise((resolve) => {
       let shaken = false

@@ -2,6 +2,7 @@
 import {
   type Contained,
   type Meter,
+  noLongerAllowed,
   nothingPasses,
   type ProblemCode,
   type Refusal,
@@ -37,7 +38,7 @@ export abstract class PassingBytes extends TracedPath implements Meter {
   stop(contained: Contained): void {
     if (this.isSettled || this.stopped !== null) return
     this.stopped = stopRefusal(contained)
-    this.arrival.cut()
+    this.arrival.cut(noLongerAllowed(contained.state === 'killed' ? 'killed' : 'suspended'))
   }
 
   /** What failed because it was stopped says so; a bug and a log that cannot be written stay what they are. */

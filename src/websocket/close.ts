@@ -1,7 +1,7 @@
 /** Ends of a WebSocket that the gateway causes: each has a code that both ends are told in a Close frame (RFC 6455 §5.5.1, §7.4.1). */
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { BeyondCap, BrokenOff, type ProblemCode } from '../core/index.ts'
+import { BeyondCap, BrokenOff, closeWaitMs, type ProblemCode } from '../core/index.ts'
 
 /** What is wrong with the frames of an end, by its Close code. */
 export class FrameFault extends Error {
@@ -24,11 +24,31 @@ export function faultOf(error: Error, broken: ProblemCode, tooLarge: ProblemCode
   return new BrokenOff(problem, error.message, { cause: error })
 }
 
+/** Of what the gateway ends without a fault of either end. */
+const closeCodes: Readonly<Partial<Record<ProblemCode, number>>> = {
+  draining: 1001,
+  'policy-denied': 1008,
+  suspended: 1008,
+  killed: 1008,
+  'connections-exceeded': 1013,
+}
+
+export interface Closing {
+  readonly code: number
+  /** Of the gateway's own. */
+  readonly reason: string
+  /** From now on no byte of either end passes, what an end has not taken yet included. */
+  readonly isCut: boolean
+}
+
 /** `null`: an end broke off, and the other sees that as it is. */
-export function closeCodeOf(error: Error): number | null {
-  if (error instanceof BeyondCap) return 1009
+export function closingFor(error: Error): Closing | null {
+  const reason = error.message
+  if (error instanceof BeyondCap) return { code: 1009, reason, isCut: false }
   const fault = error.cause instanceof FrameFault ? error.cause : error
-  return fault instanceof FrameFault ? fault.closeCode : null
+  if (fault instanceof FrameFault) return { code: fault.closeCode, reason, isCut: false }
+  const code = error instanceof BrokenOff ? closeCodes[error.problem] : undefined
+  return code === undefined ? null : { code, reason, isCut: code === 1008 }
 }
 
 /** A stream of HTTP/2 ends before it says that it was reset. */
@@ -44,9 +64,6 @@ export function brokenOffBy({ errored, aborted }: Caller): Error {
   return new BrokenOff('client-closed', 'the caller broke off', errored === null ? {} : { cause: errored })
 }
 
-/** How long an end that is told to close may take. */
-export const closeWaitMs = 2000
-
 export interface Ends {
   readonly caller: Duplex
   readonly origin: Duplex
@@ -57,10 +74,15 @@ export interface Ends {
   readonly tellsOrigin: boolean
 }
 
-/** Resolves when the caller has closed, or has had its time. `reason`: of the gateway's own. */
-export function closeBoth({ caller, origin, between, tellsCaller, tellsOrigin }: Ends, code: number, reason: string): Promise<void> {
+/** Resolves when the caller has closed and the destination was sent its frame, or both have had their time. */
+export async function closeBoth({ caller, origin, between, tellsCaller, tellsOrigin }: Ends, closing: Closing): Promise<void> {
+  const { code, reason, isCut } = closing
   between.unpipe()
   origin.unpipe(between)
+  if (isCut) {
+    if (!tellsCaller || caller.writableLength > 0) caller.destroy()
+    if (!tellsOrigin || origin.writableLength > 0 || between.readableLength > 0) origin.destroy()
+  }
   // Without what has passed already, the Close frame could stand inside another one.
   for (let chunk = between.read(); chunk !== null && origin.writable; chunk = between.read()) origin.write(chunk)
   if (tellsCaller && caller.writable) caller.end(closeFrame(code, reason, false))
@@ -68,15 +90,19 @@ export function closeBoth({ caller, origin, between, tellsCaller, tellsOrigin }:
   // Unread bytes would turn an end into a reset, by which the frame is lost.
   caller.resume()
   origin.resume()
-  if (caller.destroyed) return Promise.resolve()
+  await Promise.all([within(caller, 'close'), origin.writableEnded && within(origin, 'finish')])
+}
+
+function within(stream: Duplex, event: 'close' | 'finish'): Promise<void> | null {
+  if (stream.destroyed || (event === 'finish' && stream.writableFinished)) return null
   return new Promise((resolve) => {
     const settle = () => {
       clearTimeout(timer)
-      caller.off('close', settle)
+      stream.off(event, settle).off('close', settle)
       resolve()
     }
     const timer = setTimeout(settle, closeWaitMs)
-    caller.once('close', settle)
+    stream.once(event, settle).once('close', settle)
   })
 }
 

@@ -1,7 +1,7 @@
 /** The clocks of a WebSocket: until it opens, while nothing moves on it, and over all of it. */
-import { BrokenOff, type ProblemCode, Refusal, type Timeouts } from '../core/index.ts'
+import { BrokenOff, closeWaitMs, type ProblemCode, Refusal, type Timeouts } from '../core/index.ts'
 import { firstByteLate } from '../egress/index.ts'
-import { closeWaitMs, FrameFault } from './close.ts'
+import { FrameFault } from './close.ts'
 
 export interface TimerOptions {
   readonly destination: string

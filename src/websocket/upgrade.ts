@@ -1,10 +1,10 @@
 /** One WebSocket: it opens, or the caller gets a refusal. Once open, neither end outlives the other. */
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { BrokenOff, drained, type Progress, Refusal, type Timeouts, toProblem, writeSlowly } from '../core/index.ts'
+import { BrokenOff, drained, onEnding, type Progress, Refusal, type Timeouts, toProblem, writeSlowly } from '../core/index.ts'
 import { explainOriginError, limitInformational } from '../egress/index.ts'
 import { Direction } from './bounds.ts'
-import { brokenOffBy, closeBoth, closeCodeOf, faultOf, hasBrokenOff } from './close.ts'
+import { brokenOffBy, type Closing, closeBoth, closingFor, faultOf, hasBrokenOff } from './close.ts'
 import type { FrameStream, Frames } from './frame-stream.ts'
 import { type Agreement, agreementOf, refusedBy } from './handshake.ts'
 import { type Held, hold, release } from './held.ts'
@@ -81,6 +81,8 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     caller.on('data', (chunk: Buffer) => this.#sent(chunk))
     caller.once('end', () => this.#callerEnded())
     caller.once('close', () => this.#callerClosed())
+    // What is not open yet has no frames.
+    onEnding(caller, (why) => (this.#origin === null ? caller.destroy() : this.#fail(why)))
     // It may have ended before these listeners were added.
     if (caller.destroyed || caller.readableEnded) this.#callerEnded()
   }
@@ -275,9 +277,9 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
       if (caller.writable) opening.refuse({ ...toProblem(refusal, request.id), reason: refusal.code })
       return
     }
-    const code = closeCodeOf(error)
-    if (code === null) this.#cut(error)
-    else void this.#close(code, error.message).then(() => this.#cut(error))
+    const closing = closingFor(error)
+    if (closing === null) this.#cut(error)
+    else void this.#close(closing).then(() => this.#cut(error))
   }
 
   #cut(error: Error): void {
@@ -287,10 +289,10 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
     this.#options.caller.destroy()
   }
 
-  #close(code: number, reason: string): Promise<void> {
+  #close(closing: Closing): Promise<void> {
     const ends = { caller: this.#options.caller, origin: this.#origin as Socket, between: this.end }
     const tellsCaller = this.#toCaller?.mayFollow === true && !this.#receivesSlowly
     const tellsOrigin = this.#fromCaller?.mayFollow === true && !this.#sendsSlowly
-    return closeBoth({ ...ends, tellsCaller, tellsOrigin }, code, reason)
+    return closeBoth({ ...ends, tellsCaller, tellsOrigin }, closing)
   }
 }

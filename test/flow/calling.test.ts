@@ -1,7 +1,7 @@
 /** The page for developers of integrations: each of its lines, pasted, is answered with the status that stands behind it. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -53,4 +53,12 @@ test('every code that docs/calling.md names is in the catalogue, with the status
   const known = named.filter(([code]) => code in problems)
   assert.equal(known.length, 7, JSON.stringify(named))
   eachCase(known, ([code, status]) => assert.equal(problems[code].status, status))
+})
+
+test('every code that the gateway closes a WebSocket with is explained in docs/calling.md, and no other', () => {
+  const folder = join(root, 'src/websocket')
+  const source = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'))
+  const used = new Set(source.flatMap((text) => [...text.matchAll(/\b10(?:0[1-9]|1\d)\b/g)].map(([code]) => code)))
+  const explained = [...page.matchAll(/^\| (10\d\d) \|/gm)].map(([, code]) => code)
+  assert.deepEqual(explained, [...used].toSorted())
 })

@@ -52,3 +52,30 @@ export function framesOf(bytes: number, character: string, isMasked: boolean): s
 export const endless = { caller: frame('', { isMasked: true, bytes: 2 ** 40 }), origin: frame('', { bytes: 2 ** 40 }) }
 /** For the gateway in front of it. */
 export const allowsEndless = 'websockets: { maxMessage: 8192GiB }'
+
+/** Whole frames of one end, unmasked, without those of more than 64 KiB; what follows the last of them is `rest`. */
+export function framesIn(bytes: Buffer): {
+  readonly frames: readonly { readonly opcode: number; readonly payload: Buffer }[]
+  readonly rest: Buffer
+} {
+  const frames: { opcode: number; payload: Buffer }[] = []
+  for (let at = 0; ; ) {
+    const [first, second] = bytes.subarray(at)
+    if (first === undefined || second === undefined) return { frames, rest: bytes.subarray(at) }
+    const isLong = (second & 0x7f) === 126
+    const maskAt = at + (isLong ? 4 : 2)
+    const begin = maskAt + (second >= 0x80 ? 4 : 0)
+    const end = begin + (isLong ? bytes.readUInt16BE(at + 2) : second & 0x7f)
+    if (end > bytes.byteLength) return { frames, rest: bytes.subarray(at) }
+    const mask = bytes.subarray(maskAt, begin)
+    frames.push({ opcode: first & 0x0f, payload: bytes.subarray(begin, end).map((byte, index) => byte ^ (mask[index % 4] ?? 0)) as Buffer })
+    at = end
+  }
+}
+
+/** Of the Close frame that is the last of these frames, with nothing behind it: its code and its reason. */
+export function closeIn(bytes: Buffer): readonly [code: number, reason: string] | null {
+  const { frames, rest } = framesIn(bytes)
+  const last = frames.at(-1)
+  return last?.opcode === 8 && rest.byteLength === 0 ? [last.payload.readUInt16BE(0), last.payload.toString('utf8', 2)] : null
+}
