@@ -22,6 +22,8 @@ export interface AlertReports {
   onReceiver(change: ReceiverChange): void
   /** Counts what was delivered since the status before. */
   count(status: AlertsStatus): void
+  /** Resolves once the process knows what is in the log: else it tells of it again when it is next started. Never rejects. */
+  confirmed(): Promise<void>
 }
 
 const counted = {
@@ -59,11 +61,9 @@ export function createAlertReports({ receivers, status, note, noted, confirm, lo
   )
 
   let unconfirmed: string[] = []
-  let isConfirming = false
+  let confirming: Promise<void> | null = null
 
   async function confirmAll(): Promise<void> {
-    if (isConfirming) return
-    isConfirming = true
     try {
       while (unconfirmed.length > 0) {
         const changes = unconfirmed
@@ -73,8 +73,6 @@ export function createAlertReports({ receivers, status, note, noted, confirm, lo
       }
     } catch {
       // They are told of again by the next process: better twice in the log than never.
-    } finally {
-      isConfirming = false
     }
   }
 
@@ -82,7 +80,9 @@ export function createAlertReports({ receivers, status, note, noted, confirm, lo
     onAlert({ event, alert }) {
       note('alert', factsOf(event, alert))
       unconfirmed.push(`${alert.id} ${event}`)
-      void confirmAll()
+      confirming ??= confirmAll().finally(() => {
+        confirming = null
+      })
       const { id, rule, severity, integration, destination, title } = alert
       const line = { alert: id, event, rule, severity, integration, destination, title }
       if (event === 'acknowledged' || event === 'resolved') logger.info(line, 'an alert has ended, or is in hand')
@@ -104,6 +104,9 @@ export function createAlertReports({ receivers, status, note, noted, confirm, lo
         }
         latest.set(name, now)
       }
+    },
+    async confirmed() {
+      await confirming
     },
   }
 }

@@ -49,7 +49,7 @@ const sliceMs = 1000
 /** After a destination was used for the first time. */
 const earlyMs = 250
 const conditionsMs = 1000
-/** Of what was counted last, when the gateway ends. */
+/** For what was counted last, and alerts that were just recorded, when the gateway ends. */
 const lastSendMs = 500
 
 /** Nothing is started, and nothing loaded, without `watch:`. */
@@ -173,7 +173,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
     async close() {
       for (const pending of [timer, early, looking]) if (pending !== null) clearTimeout(pending)
       // Without a process there is nobody to wait for.
-      if (watcher?.pid) await Promise.race([send(), sleep(lastSendMs, undefined, { ref: false })])
+      if (watcher?.pid) await Promise.race([send().then(alerts.confirmed), sleep(lastSendMs, undefined, { ref: false })])
       await watcher?.close()
     },
   }

@@ -79,7 +79,8 @@ export async function* replay({ records, rules, from, to }: ReplayOptions): Asyn
     const end = Math.floor(clock.at / sliceMs) * sliceMs + sliceMs
     // Within the same second, or where the clock was set back a little.
     if (at < end && at > end - 2 * sliceMs) return
-    if (clock.at > 0) turnTo(end)
+    // The last second ends with the time that is asked for, and what is found in it is in that time.
+    if (clock.at > 0) turnTo(Math.min(end, to - 1))
     for (const slice of observer.cut()) yield* detector.take(slice)
     turnTo(at)
     // What is next begins here: nothing passed in between.

@@ -13,11 +13,17 @@ import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeRaw, main, portOf, proxyHeader, root } from '../support/installation.ts'
+import { createInstallation, exchangeUntilCut, main, portOf, proxyHeader, root } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
 async function arrange(t: TestContext, resolveAfter: string) {
-  const origin = await startOrigin(t, { answer: (req, res) => void bodyOf(req).then(() => res.end('hello')) })
+  const origin = await startOrigin(t, {
+    answer: (req, res) =>
+      void bodyOf(req).then(
+        () => res.end('hello'),
+        () => {},
+      ),
+  })
   const receiver = await startReceiver(t)
   const installation = createInstallation(t, {
     config: `watch: { resolveAfter: ${resolveAfter}, receivers: [{ name: ops, type: webhook, url: "${receiver.url}/hook", secret: { file: secret } }] }`,
@@ -28,7 +34,7 @@ async function arrange(t: TestContext, resolveAfter: string) {
   t.after(() => gateway.close())
   const destination = `localhost:${origin.port}`
   const upload = (bytes: number) =>
-    exchangeRaw(
+    exchangeUntilCut(
       portOf(gateway),
       `POST http://${destination}/ HTTP/1.1\r\nHost: ${destination}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n${'x'.repeat(bytes)}`,
     )

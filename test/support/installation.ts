@@ -157,6 +157,16 @@ export function exchangeRaw(port: number, bytes: string | Buffer, host = '127.0.
   })
 }
 
+/** The same of what the gateway may cut before all of it is sent: what came back until then, also where that was a reset. */
+export function exchangeUntilCut(port: number, bytes: string | Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => chunks.push(chunk))
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')))
+  })
+}
+
 /** The first bytes of the answer, `''` where there is none; the connection is then closed. */
 export function headOf(port: number, request: string): Promise<string> {
   return new Promise((resolve, reject) => {

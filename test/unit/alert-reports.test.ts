@@ -8,7 +8,6 @@ import { acknowledge, raise } from '../../src/alerts/life-cycle.ts'
 import { createAlertReports } from '../../src/gateway/alert-reports.ts'
 import { createLogger, createMetrics } from '../../src/telemetry/index.ts'
 import { found } from '../support/alerts.ts'
-import { eventually } from '../support/eventually.ts'
 
 const idle = { name: 'ops', waiting: 0, oldestAt: null, taken: 0, failed: 0, dropped: 0, droppedTotal: 0, problem: null }
 const nothing: AlertsStatus = {
@@ -57,7 +56,7 @@ test('an alert is a record with its owner and the requests that show it, and a l
       ['info', 'an alert has ended, or is in hand'],
     ],
   )
-  await eventually('both are confirmed', () => confirmed.length === 2)
+  await reports.confirmed()
   assert.deepEqual(confirmed, ['a1 raised', 'a1 acknowledged'])
 })
 

@@ -47,6 +47,15 @@ test('a large upload to a new destination is found in the log, at the second in 
   )
 })
 
+test('what ended in the very last second of the time is found, within that time', async () => {
+  const ended = start + 10 * minute + 1000
+  const findings = await found(upload, { to: ended + 1 })
+  assert.deepEqual(
+    findings.filter((finding) => finding.startsWith('exfiltration')).map((finding) => finding.slice(0, exfiltration.length)),
+    ['exfiltration weather drop.example.net:443 2026-11-02T00:10:01.000Z '],
+  )
+})
+
 test('rules that are changed find something else, and what is outside of the time is not given', async () => {
   const isUpload = (finding: string) => finding.startsWith('exfiltration')
   assert.deepEqual((await found(upload, { rules: { exfiltration: { minUpload: '20MB' } } })).filter(isUpload), [])
