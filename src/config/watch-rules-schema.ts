@@ -80,6 +80,11 @@ const shipped = {
     minBeats: count('So many intervals have to be seen.'),
     maxJitter: share('The largest median deviation from the interval, as a share of it. Independent requests have 0.69.'),
     minSpan: longDuration().describe('For so long it has to go on.'),
+    fromStart: z
+      .array(name())
+      .describe(
+        'Integrations that it is applied to from their first request; to others once they are known for `learning` of `new-destination`, since before that each of their destinations is new.',
+      ),
   }),
   'encoded-names': rule('Many new destinations have names that look like encoded data.', {
     minNames: count('So many within an hour are a finding.'),

@@ -153,7 +153,9 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       drafts.push(judgeFirstUse(pair, integration, moment))
       push(drafts, judgeEncodedName(integration, flow, rules, moment))
     }
-    if (pair.beats === null && isIdleHour(pair)) registry.watchBeats(integration, pair)
+    const isUnlearned = isFirst && (pair.floats[pair.at + field.hours] ?? 0) === 0
+    const isWatched = isIdleHour(pair) || (isUnlearned && rules.beaconing.fromStart.includes(integration.name))
+    if (pair.beats === null && isWatched) registry.watchBeats(integration, pair)
     if (pair.beats !== null && pair.beats.add(startsOf(flow, moment), added.requests)) push(drafts, judgeRegularity(pair, rules, moment))
   }
 

@@ -82,7 +82,6 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   const { installation, configFile, run, start, addManifest } = await arrange(t)
   await addManifest()
   const proxy = await start()
-  await assert.rejects(run('beacon', '--proxy', proxy), /is known for 1 d 1 h .*, and it has made no request yet/)
   const flood = JSON.parse(await run('flood', '--proxy', proxy, '--json'))
   assert.partialDeepStrictEqual(flood, { ok: true, drill: 'flood', rule: 'denials', containedBy: 'drill', bytesWhileContained: 0 })
   const { detectMs, containMs, began, records, alert } = flood
@@ -90,7 +89,10 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   assert.partialDeepStrictEqual(raised, { type: 'alert', alert, rule: 'denials', integration: 'sallyport-drill', owner: 'drills' })
   assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(began), detectMs)
   assert.equal(Date.parse(String(contained?.['time'])) - Date.parse(String(raised?.['time'])), containMs)
-  assert.match(await run('exfiltration', '--proxy', proxy), /contained .*, by the rule: suspended[\s\S]*^OK: drill exfiltration$/m)
+  assert.match(
+    await run('exfiltration', '--proxy', proxy),
+    /contained .*, by the rule: suspended[\s\S]*^OK: drill exfiltration$[\s\S]*the 2 s that it should take\)[\s\S]*the 1 s that it should take\)/m,
+  )
   await assert.rejects(run('flood', '--proxy', proxy), new RegExp(`the alert ${alert} \\(denials\\) of an earlier drill is not resolved`))
   const config = loadConfig(configFile)
   assert.equal((await requireReady(config, proxy)).usedPorts.size, 2)
@@ -100,6 +102,33 @@ test('a drill is noticed, contained and undone, and its times are those of the l
   const opened = installation.records().find(({ type }) => type === 'incident')
   assert.equal(Date.parse(String(raised?.['time'])) - Date.parse(String(opened?.['from'])), 3_600_000)
   assert.partialDeepStrictEqual(await open('weather'), { ok: false, problem: `the log has no alert "${alert}" about this integration` })
+})
+
+test('a drill of beaconing works with an integration that nothing is known of, and leaves no alert open', async (t) => {
+  const { configFile, run, start, addManifest } = await arrange(t, 'watch: { rules: { beaconing: { minBeats: 3, minSpan: 15s } } }')
+  await addManifest()
+  const proxy = await start()
+  const printed = await run('beacon', '--proxy', proxy)
+  assert.match(printed, /each 5\.1 s: it can be noticed after 15\.3 s, since the rules in force ask for 3 intervals and 15 s/)
+  assert.match(printed, /request 2 was answered with 200; \d+(?:\.\d)? s to go\n/)
+  assert.match(printed, /detected after .*: rule beaconing[\s\S]*contained .*, by this drill[\s\S]*^OK: drill beacon$/m)
+  const alerts = await askGateway(loadConfig(configFile).admin.socketPath, 'GET', '/v1/alerts?state=open,acknowledged')
+  const states = (alerts.body as { alerts: { rule: string; state: string }[] }).alerts.map(({ rule, state }) => `${rule} ${state}`)
+  assert.deepEqual(states, ['beaconing acknowledged'])
+})
+
+test('a drill that no rule would notice is not begun', async (t) => {
+  const { run, start, addManifest } = await arrange(
+    t,
+    'watch: { rules: { beaconing: { fromStart: [] }, exfiltration: { enabled: false }, upload-volume: { except: [sallyport-drill] } } }',
+  )
+  await addManifest()
+  const proxy = await start()
+  await assert.rejects(run('beacon', '--proxy', proxy), /fromStart names .* known for 1 d 1 h .*, and it has made no request yet/)
+  await assert.rejects(
+    run('exfiltration', '--proxy', proxy),
+    /nothing would notice this: watch\.rules\.exfiltration and watch\.rules\.upload-volume must be enabled/,
+  )
 })
 
 interface Asked {

@@ -129,6 +129,17 @@ test('new-destination says no more than one thing in the time of every', () => {
   assert.equal(count('5m'), 24)
 })
 
+test('beaconing is noticed of integrations in fromStart although nothing is known of them, and of others only once they are known', () => {
+  const beat = (from: number) => [flow({ ...small, destination: drop, startedAt: [from] })]
+  const found = (given: object) =>
+    pass(detectorWith({ beaconing: given }), monday, monday + 2 * hours, beat).filter(({ rule }) => rule === 'beaconing')
+  assert.deepEqual(found({}), [])
+  assert.deepEqual(
+    found({ fromStart: ['alpha'] }).map(({ destination }) => destination),
+    [drop],
+  )
+})
+
 test('every rule can be off (enabled: false), have another severity, contain at once (state, for), and except integrations', () => {
   const upload = (given: object) =>
     foundOnThursday({ exfiltration: given }, 10 * hours, 10 * hours + 5 * minutes, () => [

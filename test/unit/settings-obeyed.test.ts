@@ -229,6 +229,7 @@ const silenced = ['unit/detect-rules.test.ts', 'finds what it is for, and nothin
 const ownTests: Readonly<Record<string, Shown>> = {
   'new-destination.every': ['unit/detect-rules.test.ts', 'new-destination says no more than one thing in the time of every'],
   'odd-hour.ratio': ['unit/detect-rules.test.ts', 'ratio of odd-hour counts from what the hour has usually'],
+  'beaconing.fromStart': ['unit/detect-rules.test.ts', 'beaconing is noticed of integrations in fromStart'],
   'quota.share': ofItself,
   'expiry.within': ofItself,
   'exfiltration.minUpload': ['unit/detect.test.ts', 'watch.rules replaces settings by the rule’s name'],

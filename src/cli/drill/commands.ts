@@ -6,9 +6,9 @@ import type { Registering, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { createToken, drillManifest } from './manifest.ts'
-import { requireKnown, requireNoAlert, requireReady } from './prerequisites.ts'
+import { requireKnown, requireNoAlert, requireReady, requireRule } from './prerequisites.ts'
 import { type DrillResult, runDrill } from './run-drill.ts'
-import { type DrillKind, drillKinds, drillOf } from './traffic.ts'
+import { type Drill, type DrillKind, drillKinds, drillOf } from './traffic.ts'
 
 interface DrillFlags extends Shared {
   readonly proxy?: string
@@ -43,6 +43,7 @@ async function drillCommand(
   const config = findConfig(file)
   const ready = await requireReady(config, proxy)
   const drill = drillOf(kind, config.watch?.rules ?? never())
+  requireRule(config.watch?.rules ?? never(), drill.rules)
   requireKnown(ready, drill.knownMs)
   await requireNoAlert(config, drill.rules)
   const stop = new AbortController()
@@ -60,7 +61,7 @@ async function drillCommand(
   try {
     const result = await runDrill({ config, ready, kind, drill, say, signal: stop.signal })
     if (stop.signal.aborted) throw new CommandError('stopped: the drill was ended, and what it began is undone', 130)
-    print(json ? `${JSON.stringify(result)}\n` : summaryOf(result))
+    print(json ? `${JSON.stringify(result)}\n` : summaryOf(result, drill.aims))
     if (!result.ok) process.exitCode = exitCodes.failure
   } finally {
     done.abort()
@@ -72,12 +73,18 @@ function never(): never {
   throw new CommandError('a drill is noticed by watching, which is off', exitCodes.config)
 }
 
-function summaryOf({ drill, detectMs, containMs, recoverMs, containedBy, bytesWhileContained, began, ok }: DrillResult): string {
-  const span = (ms: number | null) => (ms === null ? 'not within its time' : formatSpan(ms))
+function summaryOf(
+  { drill, detectMs, containMs, recoverMs, containedBy, bytesWhileContained, began, ok }: DrillResult,
+  aims: Drill['aims'],
+): string {
+  const span = (ms: number | null, aimMs?: number) =>
+    ms === null
+      ? 'not within its time'
+      : `${formatSpan(ms)}${aimMs === undefined ? '' : ` (${ms > aimMs ? 'more than' : 'within'} the ${formatSpan(aimMs)} that it should take)`}`
   return `
 ${ok ? 'OK' : 'NOT OK'}: drill ${drill}
-  time to detect    ${span(detectMs)}
-  time to contain   ${span(containMs)}${containedBy === 'drill' ? ' (by this command: the rule contains nothing)' : ''}
+  time to detect    ${span(detectMs, aims?.detectMs)}
+  time to contain   ${span(containMs, aims?.containMs)}${containedBy === 'drill' ? ' (by this command: the rule contains nothing)' : ''}
   time to recover   ${span(recoverMs)}
   bytes that passed while it was contained: ${bytesWhileContained ?? '-'}
 The report of it: sallyport incident export --integration sallyport-drill --from ${began}

@@ -1,5 +1,5 @@
 /** What a drill needs before it begins; what is missing is said, with what to do about it. */
-import type { Config } from '../../config/index.ts'
+import type { Config, WatchRules } from '../../config/index.ts'
 import { formatSpan } from '../../incidents/index.ts'
 import { ask } from '../admin-client.ts'
 import { CommandError, exitCodes } from '../exit.ts'
@@ -43,8 +43,16 @@ export function requireKnown({ knownMs }: Ready, neededMs: number): void {
       ? 'and it has made no request yet: "sallyport drill exfiltration" begins that'
       : `and it is known for ${formatSpan(knownMs)}`
   throw new CommandError(
-    `this is noticed once "${drillName}" is known for ${formatSpan(neededMs)} (watch.rules.new-destination.learning), ${known}`,
+    `this is noticed from the first request on if watch.rules.beaconing.fromStart names "${drillName}", as it is shipped, and else once that is known for ${formatSpan(neededMs)} (watch.rules.new-destination.learning), ${known}`,
   )
+}
+
+/** Throws `CommandError` where no rule that could notice the drill is applied to it. */
+export function requireRule(rules: WatchRules, names: readonly (keyof WatchRules)[]): void {
+  const isApplied = (name: keyof WatchRules) => rules[name].enabled && !rules[name].except.includes(drillName)
+  if (names.some(isApplied)) return
+  const given = names.map((name) => `watch.rules.${name}`).join(' and ')
+  throw new CommandError(`nothing would notice this: ${given} must be enabled, and not leave out "${drillName}" (except)`, exitCodes.config)
 }
 
 /** That what the drill does can raise an alert: one that is not resolved takes up what is found again. Throws `CommandError`. */

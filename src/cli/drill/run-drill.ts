@@ -62,7 +62,7 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
   try {
     say(`drill ${label}: it ${drill.what}, as "${drillName}" to 127.0.0.1:${origin.port}`)
     const began = Date.now()
-    const sending = drill.run(send, AbortSignal.any([traffic.signal, signal]))
+    const sending = drill.run(send, AbortSignal.any([traffic.signal, signal]), say)
     const alert = await signs.detected(drill.rules, drill.withinMs)
     const isContaining = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
     if (alert !== null && !isContaining) await act(config, 'suspend', { reason, forMs: '600000' })
@@ -88,7 +88,7 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     const recoverMs = contained === null || signal.aborted ? null : await recover(config, send, { reason, withinMs, signal })
     isLifted = recoverMs !== null
     if (recoverMs !== null) say(`recovered ${formatSpan(recoverMs)} after the containment was lifted: a request is allowed again`)
-    if (alert?.alert != null) await acknowledge(config, alert.alert, reason, say)
+    for (const raised of await raisedSince(config, began)) await acknowledge(config, raised, reason, say)
     return {
       ...{ drill: kind, label, destination: `127.0.0.1:${origin.port}`, began: new Date(began).toISOString() },
       ...{ rule: alert?.what ?? null, alert: alert?.alert ?? null, detectMs, bytesWhileContained: bytes },
@@ -144,6 +144,15 @@ async function lift({ admin }: Config, reason: string): Promise<void> {
 
 async function act(config: Config, what: string, query: Readonly<Record<string, string>>): Promise<void> {
   await ask(config, 'POST', `/v1/integrations/${drillName}/${what}?${new URLSearchParams(query)}`)
+}
+
+/** Ids of the alerts that the drill raised, and nobody has in hand; of an integration that is known for a day, its new destination is one too. */
+async function raisedSince({ admin }: Config, began: number): Promise<readonly string[]> {
+  const query = new URLSearchParams({ integration: drillName, state: 'open' })
+  const { body } = await askGateway(admin.socketPath, 'GET', `/v1/alerts?${query}`).catch(() => ({ body: {} }))
+  const { alerts = [] } = body as { readonly alerts?: readonly { readonly id: string; readonly firstAt: string }[] }
+  // The clock of the slice that an alert was found in may be a little behind.
+  return alerts.filter(({ firstAt }) => Date.parse(firstAt) >= began - 1000).map(({ id }) => id)
 }
 
 async function acknowledge({ admin }: Config, alert: string, reason: string, say: (step: string) => void): Promise<void> {

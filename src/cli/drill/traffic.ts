@@ -1,7 +1,9 @@
 /** What each drill sends: as much as its rule needs, and no more. Nothing in it is a secret or of use to anybody. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { WatchRules } from '../../config/index.ts'
+import { formatSpan } from '../../incidents/index.ts'
 import type { Send } from './client.ts'
+import { drillName } from './manifest.ts'
 
 export const drillKinds = ['exfiltration', 'beacon', 'flood'] as const
 export type DrillKind = (typeof drillKinds)[number]
@@ -15,8 +17,10 @@ export interface Drill {
   readonly knownMs: number
   /** How long it takes at most until it is noticed. */
   readonly withinMs: number
-  /** Sends until all is sent, or `signal`. Never rejects. */
-  run(send: Send, signal: AbortSignal): Promise<void>
+  /** What is promised where this machine is not overloaded; absent: nothing is. */
+  readonly aims?: { readonly detectMs: number; readonly containMs: number }
+  /** Sends until all is sent, or `signal`. `say`: what goes on for long. Never rejects. */
+  run(send: Send, signal: AbortSignal, say: (step: string) => void): Promise<void>
 }
 
 /** By the rules in force, which say how much is needed. */
@@ -30,12 +34,13 @@ const chunkBytes = 64 * 1024
 function exfiltration({ exfiltration: { minUpload } }: WatchRules): Drill {
   const bytes = Math.max(12_000_000, 2 * minUpload)
   return {
-    what: `uploads ${Math.round(bytes / 1e6)} MB of zeros to a destination that is new, in about four seconds`,
+    what: `uploads ${Math.round(bytes / 1e6)} MB of zeros to a destination that is new, in about two seconds`,
     rules: ['exfiltration', 'upload-volume'],
     knownMs: 0,
     withinMs: 20_000,
+    aims: { detectMs: 2000, containMs: 1000 },
     async run(send, signal) {
-      await send({ method: 'POST', body: upload(bytes, 4000, signal) })
+      await send({ method: 'POST', body: upload(bytes, 2000, signal) })
     },
   }
 }
@@ -57,21 +62,27 @@ async function* upload(bytes: number, overMs: number, signal: AbortSignal): Asyn
 
 /** Closer together, requests are those of any busy client. */
 const leastIntervalMs = 5000
+/** Requests that are late by a little still make the span. */
+const spare = 1.02
 
-function beacon({ beaconing: { minBeats, minSpan }, 'new-destination': { learning } }: WatchRules): Drill {
-  const everyMs = Math.max(leastIntervalMs * 1.1, (minSpan / minBeats) * 1.05)
-  const beats = minBeats + 2
+function beacon({ beaconing: { minBeats, minSpan, fromStart }, 'new-destination': { learning } }: WatchRules): Drill {
+  const everyMs = Math.max(leastIntervalMs, minSpan / minBeats) * spare
+  const wantedMs = everyMs * minBeats
+  const beats = minBeats + 3
   return {
-    what: `asks a new destination each ${Math.round(everyMs / 1000)} s, ${beats} times: at least ${minutes(everyMs * beats)} by the rules in force`,
+    what: `asks a new destination each ${formatSpan(everyMs)}: it can be noticed after ${formatSpan(wantedMs)}, since the rules in force ask for ${minBeats} intervals and ${formatSpan(minSpan)}`,
     rules: ['beaconing'],
-    // Before that, every destination is new, and none is watched for its rhythm.
     // Hours are counted when they are over.
-    knownMs: learning + 3_600_000,
-    withinMs: everyMs * (beats + 2) + 30_000,
-    async run(send, signal) {
+    knownMs: fromStart.includes(drillName) ? 0 : learning + 3_600_000,
+    withinMs: everyMs * beats + 30_000,
+    async run(send, signal, say) {
+      const began = performance.now()
       for (let beat = 0; beat < beats && !signal.aborted; beat += 1) {
-        await send({ path: '/beat' })
-        await pause(everyMs, signal)
+        const status = await send({ path: '/beat' })
+        const leftMs = Math.max(0, wantedMs - (performance.now() - began))
+        if (!signal.aborted)
+          say(`request ${beat + 1} was answered with ${status ?? 'nothing'}${leftMs > 0 ? `; ${formatSpan(leftMs)} to go` : ''}`)
+        await pause(began + (beat + 1) * everyMs - performance.now(), signal)
       }
     },
   }
@@ -99,10 +110,6 @@ function flood({ flood: { minRequests }, denials: { minDenied } }: WatchRules): 
   }
 }
 
-function minutes(ms: number): string {
-  return ms < 120_000 ? `${Math.ceil(ms / 1000)} s` : `${Math.ceil(ms / 60_000)} min`
-}
-
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {})
+  await sleep(Math.max(0, ms), undefined, { signal }).catch(() => {})
 }
