@@ -31,7 +31,7 @@ export interface PostedTo {
 
 /** Answers with 200 and `ok`, unless `answers` says otherwise. */
 export async function startReceiver(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   tls: { readonly certificate: OriginCertificate; readonly clientCa: string } | null = null,
 ): Promise<PostedTo> {
   const [taken, attempts, answers]: [Posted[], Posted[], PostedTo['answers']] = [[], [], []]

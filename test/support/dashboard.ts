@@ -52,6 +52,31 @@ export async function visit(browser: Browser, url: string, { width = 1440, theme
   }
 }
 
+/** Opens the dashboard of the operator's port with a token. */
+export async function signIn(browser: Browser, adminPort: number, token: string, options: VisitorOptions = {}): Promise<Visitor> {
+  const visitor = await visit(browser, `http://127.0.0.1:${adminPort}/dashboard/`, options)
+  await visitor.page.getByLabel('Token').fill(token)
+  await visitor.page.getByRole('button', { name: 'Sign in' }).click()
+  await visitor.page.getByRole('heading', { name: 'Overview' }).waitFor()
+  return visitor
+}
+
+/** Presses it, gives the values and the reason, and confirms; resolves once it is done. */
+export async function act({ page }: Visitor, button: string, reason: string, values: Readonly<Record<string, string>> = {}): Promise<void> {
+  await page.getByRole('button', { name: button, exact: true }).first().click()
+  const dialog = page.getByRole('dialog')
+  for (const [label, value] of Object.entries(values)) {
+    const field = dialog.getByLabel(label)
+    if ((await field.and(dialog.locator('select')).count()) > 0) await field.selectOption(value)
+    else await field.fill(value)
+  }
+  await dialog.getByLabel(/^Reason/).fill(reason)
+  await dialog.locator('button[type=submit]').click()
+  const refused = dialog.getByRole('alert')
+  await Promise.race([dialog.waitFor({ state: 'detached' }), refused.waitFor()])
+  if ((await dialog.count()) > 0) throw new Error((await refused.allInnerTexts()).join())
+}
+
 async function watchFaults(context: BrowserContext, faults: string[]): Promise<void> {
   await context.exposeBinding('reportFault', (_source, fault: string) => void faults.push(fault))
   await context.addInitScript({
@@ -65,8 +90,8 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** What the accessibility checker finds serious or critical: rule, and where. */
 export async function seriousFindings(page: Page): Promise<readonly string[]> {
   // By the debugger, which no policy of the page stands against.
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  if (!(await page.evaluate<boolean>('"axe" in globalThis'))) await page.evaluate(axe)
+  const { violations } = await page.evaluate<AxeResults>('axe.run({ resultTypes: ["violations"] })')
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) =>

@@ -28,7 +28,7 @@ function textOf({ event, alert, at }: Notice, gateway: string): string {
     `${marks[event]} *${words[event]}* (${severity})${integration === null ? '' : ` ${code(integration)}`}: ${code(title)}`,
     code(detail),
     fields({ destination, owner, rule, gateway, playbook }),
-    fields({ alert: id, time: timeOf(at), found: `${count} times`, requests: ids.slice(0, 3).join(' ') }),
+    fields({ alert: id, time: timeOf(at), found: count === 1 ? 'once' : `${count} times`, requests: ids.slice(0, 3).join(' ') }),
     ...(event === 'acknowledged' ? [fields({ by: acknowledgedBy, reason })] : []),
     ...(event === 'reminder' ? [`Nobody has acknowledged it: ${code(`sallyport alerts ack ${id}`)}`] : []),
   ]

@@ -78,7 +78,10 @@ export function showText(alert: ShownAlert): string {
     ['integration', integration],
     ['owner', owner],
     ['destination', destination],
-    ['found', `${count} times from ${secondOf(firstAt)} to ${secondOf(lastAt)}${reopened === 0 ? '' : `; came back ${reopened} times`}`],
+    [
+      'found',
+      `${count === 1 ? `once, at ${secondOf(lastAt)}` : `${count} times from ${secondOf(firstAt)} to ${secondOf(lastAt)}`}${reopened === 0 ? '' : `; came back ${reopened} times`}`,
+    ],
     ...measures.map((measured) => ['measured', measuredText(measured)] as const),
     ['requests', ids.length === 0 ? null : ids.join(' ')],
     [

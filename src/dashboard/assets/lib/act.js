@@ -11,7 +11,7 @@ export function say(text, kind = 'good') {
 
 /**
  * Asks, acts, and says how it went. `fields`: further inputs as `{ name, label, options | type, value }`; `act(values)` defaults to a POST of
- * `path` with them. Resolves with what the gateway answered, or `null` where the act was given up.
+ * `path` with them; `said(answer)` is what is said once it is done. Resolves with what the gateway answered, or `null` where the act was given up.
  */
 export function confirmAct({
   title,
@@ -22,6 +22,7 @@ export function confirmAct({
   fields = [],
   word = 'Confirm',
   isDangerous = false,
+  said = () => `Done: ${title}${subject === null ? '' : ` ${subject}`}`,
   act,
 }) {
   return new Promise((resolve) => {
@@ -56,7 +57,7 @@ export function confirmAct({
       try {
         answer = await (act === undefined ? post(path, values) : act(values))
         dialog.close()
-        say(`Done: ${title}${subject === null ? '' : ` ${subject}`}`)
+        say(said(answer))
       } catch (error) {
         if (!(error instanceof ApiError)) throw error
         problem.hidden = false

@@ -57,18 +57,26 @@ export async function get(path, signal) {
   throw new ApiError(answer.status, body.detail ?? body.problem ?? `the gateway answered ${answer.status}`)
 }
 
-/** What it answers where the gateway has it; `null` where that part is off, or not for this role. */
+/** What it answers where the gateway has it; `null` where that part is off, does not answer now (`silenceOf`), or is not for this role. */
 export async function getIfThere(path, signal) {
-  if (Date.now() < (absentUntil.get(path) ?? 0)) return null
-  return await get(path, signal).catch((error) => {
+  if (Date.now() < (absences.get(path)?.until ?? 0)) return null
+  try {
+    const answer = await get(path, signal)
+    absences.delete(path)
+    return answer
+  } catch (error) {
     if (![403, 404, 503].includes(error.status)) throw error
-    absentUntil.set(path, Date.now() + (error.status === 503 ? 10_000 : 60_000))
+    const isSilent = error.status === 503
+    absences.set(path, { until: Date.now() + (isSilent ? 4000 : 60_000), silence: isSilent ? error.message : null })
     return null
-  })
+  }
 }
 
 /** What is off stays off until the gateway is started anew: it is not asked with every refresh. */
-const absentUntil = new Map()
+const absences = new Map()
+
+/** Why what `getIfThere` had no answer of does not answer now; `null`: it is off. */
+export const silenceOf = (path) => absences.get(path)?.silence ?? null
 
 /** An act. Throws `ApiError` also where the gateway refuses it. */
 export async function post(path, query = {}) {

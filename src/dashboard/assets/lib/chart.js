@@ -20,6 +20,9 @@ function timeMark(seconds, step) {
   if (step >= 86_400) return `${date.getDate()} ${date.toLocaleString('en', { month: 'short' })}`
   return `${pad(date.getHours())}:${pad(date.getMinutes())}${step < 60 ? `:${pad(date.getSeconds())}` : ''}`
 }
+/** Marks that would say the same as the one below say nothing. */
+const distinct = (texts) => texts.map((text, index) => (text === texts[index - 1] ? '' : text))
+
 const steps = [
   5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_592_000,
 ]
@@ -43,10 +46,10 @@ export function chart({ label, series, bands = [], format = String, height = 180
       {
         ...{ width, height, legend: { show: false }, padding: [8, 8, 0, 0] },
         cursor: { drag: { x: false, y: false } },
-        scales: { x: { time: true, range: rangeOf }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top * 1.1, 0.001)] } },
+        scales: { x: { time: true, range: rangeOf }, y: { range: (_, __, top) => [0, Math.max(max ?? 0, top > 0 ? top * 1.1 : 1)] } },
         axes: [
           { ...axis, size: 30, incrs: steps, space: 70, values: (_, marks, __, ___, step) => marks.map((mark) => timeMark(mark, step)) },
-          { ...axis, size: 74, values: (_, values) => values.map((value) => format(value)) },
+          { ...axis, size: 74, values: (_, values) => distinct(values.map((value) => format(value))) },
         ],
         series: [
           {},

@@ -1,7 +1,6 @@
 /** Measures of an alert against their baselines, as people read them; `sallyport alerts show` says the same. */
-import { given } from './dom.js'
+import { el, given } from './dom.js'
 import { bytes, count, ms, percent } from './format.js'
-import { table } from './parts.js'
 
 const names = {
   sentBytes: 'sent',
@@ -45,21 +44,23 @@ export function ordinaryEnd(median, mad) {
   return 2 ** (center + ordinaryDeviations * deviationsPerMad * (Math.log2(1 + median + mad) - center)) - 1
 }
 
-const columns = [
-  { name: 'Measure', kind: 'wide' },
-  { name: 'Now', kind: 'number' },
-  { name: 'Usual', kind: 'number' },
-  { name: 'Up to', kind: 'number' },
-  { name: 'Deviations', kind: 'number' },
-]
+/** As a list: there are one or two, and a panel is narrow. */
+export function measuresList(measures) {
+  const rows = measures.map((measured) => [el('dt', {}, given(measureName(measured.measure))), el('dd', {}, ...against(measured))])
+  const isFar = measures.some(({ deviations }) => deviations !== null)
+  return [
+    el('dl.facts', {}, rows),
+    isFar
+      ? el('p.quiet', {}, `Up to ${ordinaryDeviations} deviations are ordinary; one is so many times as much, and not so much more.`)
+      : null,
+  ]
+}
 
-export function measuresTable(measures) {
-  const rows = measures.map(({ measure, value, median, mad, deviations }) => [
-    given(measureName(measure)),
-    amount(measure, value),
-    median === null ? '–' : amount(measure, median),
-    median === null || mad === null ? '–' : amount(measure, ordinaryEnd(median, mad)),
-    deviations === null ? '–' : count(Math.round(deviations * 10) / 10),
-  ])
-  return table('Measures against their baselines', columns, rows)
+function against({ measure, value, median, mad, deviations, samples }) {
+  const now = el('strong', {}, amount(measure, value))
+  if (median === null) return [now]
+  const most = mad === null ? '' : ` (up to ${amount(measure, ordinaryEnd(median, mad))})`
+  const far = deviations === null ? '' : `, ${count(Math.round(deviations * 10) / 10)} deviations above it`
+  const learned = deviations === null ? '' : `, from ${count(samples)} ${measure.endsWith('InHour') ? 'such hours' : 'times 5 minutes'}`
+  return [now, `; usual: ${amount(measure, median)}${most}${far}${learned}`]
 }

@@ -1,12 +1,12 @@
 /** Alerts and incidents: acknowledge, contain, report. What of it is off is said. */
 
 import { confirmAct } from '../lib/act.js'
-import { getIfThere, post } from '../lib/api.js'
+import { getIfThere, post, silenceOf } from '../lib/api.js'
 import { containmentActs, readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
-import { ago, at, count } from '../lib/format.js'
+import { ago, at, count, ms } from '../lib/format.js'
 import { incidentPanel, openIncident } from '../lib/incident.js'
-import { measuresTable } from '../lib/measures.js'
+import { measuresList } from '../lib/measures.js'
 import { badge, button, integrationLink, notice, severityBadge, stateBadge, table } from '../lib/parts.js'
 
 const severities = ['critical', 'high', 'medium', 'low', 'info']
@@ -79,10 +79,10 @@ export function render({ main, query, mayAct }) {
     await confirmAct({
       title: 'Test a receiver',
       text: 'It is sent a test alert.',
-      needsReason: false,
       fields: [{ name: 'receiver', label: 'Receiver', options: receivers.map((name) => [name, name]) }],
       word: 'Send',
-      act: ({ receiver }) => post('/v1/alerts/test', { receiver }),
+      said: ({ durationMs, status }) => `Taken in ${ms(durationMs)}, with ${status}`,
+      act: (values) => post('/v1/alerts/test', values),
     })
   }
 
@@ -100,7 +100,9 @@ export function render({ main, query, mayAct }) {
     if (answer === null)
       return void fill(
         alertBox,
-        el('p', {}, 'Nothing is watched: with “watch: {}” in sallyport.yaml baselines are kept, and alerts raised here.'),
+        silenceOf('/v1/alerts') === null
+          ? el('p', {}, 'Nothing is watched: with “watch: {}” in sallyport.yaml baselines are kept, and alerts raised here.')
+          : notice('warn', 'Watching does not answer now: ', given(silenceOf('/v1/alerts'))),
       )
     const all = answer.alerts
     receivers = answer.receivers.map(({ name }) => name)
@@ -153,11 +155,11 @@ export function render({ main, query, mayAct }) {
           alert.owner === null ? null : fact('Owner', given(alert.owner)),
           alert.destination === null ? null : fact('Destination', given(alert.destination)),
           fact('First', at(alert.firstAt)),
-          fact('Last', `${at(alert.lastAt)}, ${count(alert.count)} times`),
+          fact('Last', `${at(alert.lastAt)}, ${alert.count === 1 ? 'once' : `${count(alert.count)} times`}`),
           alert.acknowledgedBy === null ? null : fact('Acknowledged', given(`${alert.acknowledgedBy}: ${alert.reason ?? ''}`)),
           alert.playbook ? fact('Playbook', el('code', {}, given(`docs/watch/playbooks.md#${alert.playbook}`))) : null,
         ),
-        alert.measures.length === 0 ? null : [el('h3', {}, 'Why it is unusual'), measuresTable(alert.measures)],
+        alert.measures.length === 0 ? null : [el('h3', {}, 'Why it is unusual'), measuresList(alert.measures)],
         alert.ids.length === 0
           ? null
           : [

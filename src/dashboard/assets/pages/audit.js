@@ -3,6 +3,7 @@ import { get } from '../lib/api.js'
 import { el, fill, given, lines } from '../lib/dom.js'
 import { filterInput, queryOf } from '../lib/filter.js'
 import { at, bytes, count, csv, decisionOf, ms, subjectOf } from '../lib/format.js'
+import { holdsPanel } from '../lib/holds.js'
 import { button, card, decisionBadge, download, integrationLink, notice, table } from '../lib/parts.js'
 import { explainPanel } from '../lib/why.js'
 
@@ -38,12 +39,13 @@ const csvColumns = [
 
 const dateInput = (label, value, onchange) => el('input', { type: 'datetime-local', 'aria-label': label, title: label, value, onchange })
 
-export function render({ main, query }) {
+export function render({ main, query, mayAct }) {
   let filter = query.get('filter') ?? (query.get('id') ? `id:${query.get('id')}` : '')
   let [since, until] = [query.get('since') ?? '', query.get('until') ?? '']
   let entries = []
   let next = null
   let abort = new AbortController()
+  const left = new AbortController()
   const result = el('div', {})
   const panel = el('div.panel', {})
   const [input, suggestions] = filterInput(filter, (text) => {
@@ -58,7 +60,7 @@ export function render({ main, query }) {
   )
   fill(
     main,
-    el('h1', {}, 'Audit'),
+    el('div.title-row', {}, el('h1', {}, 'Audit'), el('span.spacer', {}), button('Legal holds', showHolds)),
     el(
       'div.toolbar',
       {},
@@ -152,8 +154,8 @@ export function render({ main, query }) {
     return [
       el('time', { datetime: entry.time ?? '' }, at(entry.time)),
       what,
-      integrationLink(entry.integration),
-      given(about, 'span'),
+      decision === null && entry.integration === null ? '–' : integrationLink(entry.integration),
+      el('div.clamped', {}, given(about, 'span')),
       entry.rule === null ? '' : el('code', {}, given(entry.rule)),
       entry.status === null ? '' : el(entry.status >= 500 ? 'span.bad' : 'span', { title: entry.problem }, String(entry.status)),
       entry.durationMs === null ? '' : ms(entry.durationMs),
@@ -171,6 +173,12 @@ export function render({ main, query }) {
     panel.querySelector('h2')?.focus()
   }
   const close = () => fill(panel)
+
+  function showHolds() {
+    const integration = queryOf(filter).get('integration') ?? ''
+    fill(panel, holdsPanel({ mayAct, integration, onClose: close, signal: left.signal }))
+    panel.querySelector('h2')?.focus()
+  }
 
   function recordPanel(entry) {
     const facts = Object.entries(entry).filter(([, value]) => value !== null && value !== undefined)
@@ -236,7 +244,12 @@ export function render({ main, query }) {
   }
 
   ask()
-  return { stop: () => abort.abort() }
+  return {
+    stop() {
+      abort.abort()
+      left.abort()
+    },
+  }
 }
 
 /** A record that was just written is in the next checkpoint, which is signed within a second. */

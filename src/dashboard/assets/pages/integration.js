@@ -1,6 +1,6 @@
 /** One integration: its traffic and latency over time, its quotas, what it uses and what was decided. */
 
-import { get, getIfThere } from '../lib/api.js'
+import { get, getIfThere, silenceOf } from '../lib/api.js'
 import { containmentActs, readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
 import { at, bytes, count, decisionOf, ms, percent, perSecond, subjectOf } from '../lib/format.js'
@@ -124,21 +124,29 @@ export function render({ main, name, mayAct }) {
   /** What is usual, once a while: it changes by the hour. */
   async function drawUsual() {
     const since = new Date(Date.now() - 7 * dayMs).toISOString()
+    const path = `/v1/watch/${encodeURIComponent(name)}`
     const [watched, hours] = await Promise.all([
-      getIfThere(`/v1/watch/${encodeURIComponent(name)}`, abort.signal),
+      getIfThere(path, abort.signal),
       getIfThere(`/v1/usage?${new URLSearchParams({ window: 'hour', integration: name, since })}`, abort.signal),
     ]).catch(() => [null, null])
-    if (watched === null) return void fill(baselines, notice('info', 'Nothing is watched: “watch: {}” in sallyport.yaml keeps baselines.'))
+    if (watched === null) {
+      const silence = silenceOf(path)
+      const text =
+        silence === null ? 'Nothing is watched: “watch: {}” in sallyport.yaml keeps baselines.' : 'Watching does not answer now: '
+      return void fill(baselines, notice(silence === null ? 'info' : 'warn', text, given(silence ?? '')))
+    }
     const { usual } = watched
     for (const one of bands) one.stop()
-    bands = usual && hours ? usualCharts(hours.rows, usual) : []
     const learned = usual?.hours ?? 0
+    bands = usual && hours && learned > 0 ? usualCharts(hours.rows, usual) : []
     fill(
       baselines,
       learned < 24
         ? notice(
             'info',
-            `Baselines are being learned: ${count(learned)} hours so far. An hour of the week is known by itself after three weeks.`,
+            learned === 0
+              ? 'Nothing is usual yet: baselines are learned with each hour that is over.'
+              : `Baselines are being learned: ${count(learned)} hours so far. An hour of the week is known by itself after three weeks.`,
           )
         : null,
       el(

@@ -1,5 +1,5 @@
 /** Who is here, what is unusual, and which quotas and breakers are in danger. */
-import { getIfThere } from '../lib/api.js'
+import { getIfThere, silenceOf } from '../lib/api.js'
 import { sparkline } from '../lib/chart.js'
 import { readStates } from '../lib/contain.js'
 import { el, fill, given } from '../lib/dom.js'
@@ -130,10 +130,13 @@ function dangerList(usages) {
   )
 }
 
-/** Alerts that are open, and where there are none, that; or that nothing watches. */
-function unusualList(alerts, watch) {
-  if (alerts === null && watch === null)
+/** Alerts that are open, and where there are none, that; or why nothing can be said. */
+function unusualList(alerts, watch, maySee) {
+  const silence = silenceOf('/v1/alerts') ?? silenceOf('/v1/watch')
+  if (alerts === null && silence !== null) return notice('warn', 'Watching does not answer now: ', given(silence))
+  if (watch === null)
     return el('p.quiet', {}, 'Watching is off. With "watch: {}" in sallyport.yaml, baselines are kept and alerts are raised here.')
+  if (!maySee) return el('p.quiet', {}, 'Alerts are for the role auditor.')
   const open = (alerts?.alerts ?? [])
     .filter(({ state }) => state === 'open')
     .sort((a, b) => severities.indexOf(b.severity) - severities.indexOf(a.severity))
@@ -200,7 +203,7 @@ export function render({ main, mayAct }) {
     )
     fill(health, healthCard(status))
     fill(danger, dangerList(usages))
-    fill(unusual, unusualList(alerts, watch))
+    fill(unusual, unusualList(alerts, watch, mayAct('auditor')))
     const wanted = filter.value.trim().toLowerCase()
     const found = usages.filter(({ integration }) => integration.toLowerCase().includes(wanted))
     const dangers = new Map(found.map((usage) => [usage, dangerOf(usage, states)]))
