@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOriginCertificate } from '../support/certificates.ts'
 import { describeAudit, measureAudit } from './audit.ts'
+import { describeContainment, measureContainment } from './containment.ts'
 import { describeDashboard, measureDashboard } from './dashboard.ts'
 import { type LoadResult, load, loadTool } from './load.ts'
 import { type Measured, median, start, untilListening } from './process.ts'
@@ -177,12 +178,16 @@ try {
   const shares = await measureShares(Math.min(3, seconds), Math.min(3, rounds))
   const protocols = await measureProtocols(seconds, Math.min(3, rounds))
   const slowBytes = await measureSlowBytes()
+  const containment = await measureContainment(rounds)
   const watching = await measureWatching(seconds, rounds)
   const dashboard = await measureDashboard(Math.max(5, seconds))
   const audit = measureAudit()
-  writeFileSync('bench.json', `${JSON.stringify({ ...report, protocols, shares, slowBytes, watching, dashboard, audit }, null, 2)}\n`)
+  writeFileSync(
+    'bench.json',
+    `${JSON.stringify({ ...report, protocols, shares, slowBytes, containment, watching, dashboard, audit }, null, 2)}\n`,
+  )
   process.stdout.write(
-    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeWatching(watching), ...describeDashboard(dashboard), ...describeAudit(audit), '  all figures: bench.json'].join('\n')}\n`,
+    `${[summary(report), ...describeProtocols(protocols), ...describeShares(shares), ...describeSlowBytes(slowBytes), ...describeContainment(containment), ...describeWatching(watching), ...describeDashboard(dashboard), ...describeAudit(audit), '  all figures: bench.json'].join('\n')}\n`,
   )
 } finally {
   await Promise.all([gateway.stop(), bare.stop(), upstream.stop()])

@@ -1,11 +1,12 @@
 /** How near to its rate a byte bucket keeps what is under way: both ways, through the proxy and through a blind tunnel, over 10 s. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { manifest, proxyHeader } from '../support/installation.ts'
+import { listen, pour } from './pour.ts'
 import { start, untilListening } from './process.ts'
 
 const port = 19_428
@@ -34,13 +35,13 @@ export async function measureSlowBytes(): Promise<readonly Slowed[]> {
   // Either sends and takes what it can: who it is for stands in the path, or in the tunnel's first bytes.
   const http = createServer((req, res) => {
     if (req.method === 'POST') req.on('data', count((req.url ?? '').slice(1)))
-    else pour(res)
+    else pour(res, chunk)
   })
   const raw = createTcpServer((socket) => {
     socket.on('error', () => {})
     socket.once('data', (first) => {
       const [name = '', way = ''] = first.toString('latin1').split('\n')
-      if (way === 'in') pour(socket)
+      if (way === 'in') pour(socket, chunk)
       else socket.on('data', count(name))
     })
   })
@@ -106,26 +107,10 @@ function open(way: Way, name: string, httpPort: number, rawPort: number, count: 
     socket.once('data', () => {
       socket.write(`${name}\n${way === 'tunnel in' ? 'in' : 'out'}\n`)
       if (way === 'tunnel in') socket.on('data', count)
-      else pour(socket)
+      else pour(socket, chunk)
     })
   }
   return socket
-}
-
-interface Pourable {
-  write(chunk: Buffer): boolean
-  once(event: 'drain', callback: () => void): unknown
-  readonly destroyed: boolean
-}
-
-function pour(to: Pourable, what = chunk): void {
-  while (!to.destroyed && to.write(what));
-  if (!to.destroyed) to.once('drain', () => pour(to, what))
-}
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return (server.address() as AddressInfo).port
 }
 
 /** Bar: within 5 %. */

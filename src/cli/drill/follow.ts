@@ -18,8 +18,8 @@ export interface Sign {
 export interface Signs {
   /** The first alert about the drill by one of the rules; `null`: none within the time, or it was stopped. */
   detected(rules: readonly string[], withinMs: number): Promise<Sign | null>
-  /** The first containment; `null` as above. */
-  contained(withinMs: number): Promise<Sign | null>
+  /** The first containment from a time on; `null` as above. */
+  contained(withinMs: number, from: number): Promise<Sign | null>
   /** The same after the drill was stopped: a rule may contain what was sent before. */
   containedLate(withinMs: number): Promise<Sign | null>
   close(): void
@@ -77,13 +77,13 @@ export function followSigns(log: string, from: number, signal: AbortSignal): Sig
     })
   }
 
-  const containment = () => seen.find(({ type }) => type === 'contained')?.sign
+  const containment = (from: number) => seen.find(({ type, sign }) => type === 'contained' && sign.at >= from)?.sign
 
   return {
     detected: (rules, withinMs) =>
       first(() => seen.find(({ type, sign }) => type === 'alert' && rules.includes(sign.what))?.sign, withinMs),
-    contained: (withinMs) => first(containment, withinMs),
-    containedLate: (withinMs) => first(containment, withinMs, stop.signal),
+    contained: (withinMs, since) => first(() => containment(since), withinMs),
+    containedLate: (withinMs) => first(() => containment(0), withinMs, stop.signal),
     close: () => stop.abort(),
   }
 }

@@ -66,8 +66,8 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     const alert = await signs.detected(drill.rules, drill.withinMs)
     const isContaining = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
     if (alert !== null && !isContaining) await act(config, 'suspend', { reason, forMs: '600000' })
-    const contained = alert === null ? null : await signs.contained(containedWithinMs)
-    // A rule contains before anybody is told.
+    const contained = alert === null ? null : await signs.contained(containedWithinMs, alert.at - containedWithinMs)
+    // A rule contains before anybody is told; what is older than that is of another drill, or by hand.
     const detectedAt = alert === null ? null : Math.min(alert.at, contained?.isByRule === true ? contained.at : alert.at)
     const [detectMs, containMs] = [between(began, detectedAt), between(detectedAt, contained?.at ?? null)]
     if (alert !== null && detectMs !== null)
