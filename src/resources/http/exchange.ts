@@ -15,6 +15,7 @@ import { explainOriginError, firstByteLate, maxInformational, tooManyInformation
 import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
 import type { ConnectedClient, Dispatched, OriginPool } from './origin-pool.ts'
+import { replyTooLarge } from './push-stream.ts'
 import { askedTwice, isClosed, isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 
@@ -169,7 +170,7 @@ class Exchange implements Dispatched {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.byteLength
     if (this.#bytes > this.options.maxReplyBytes) {
-      controller.abort(new Refusal('reply-too-large', `the reply is larger than ${this.options.maxReplyBytes} bytes`))
+      controller.abort(replyTooLarge(this.options.maxReplyBytes))
       return
     }
     if (this.#sink === null || this.#held.length > 0) {

@@ -18,6 +18,7 @@ import type { HeadDeadline } from '../deadlines.ts'
 import { givenUpAtDeadline, grpcTimeoutMs } from './grpc-deadline.ts'
 import { flat, requestFields } from './http2-fields.ts'
 import type { OriginSession } from './http2-sessions.ts'
+import { pushStream, replyTooLarge } from './push-stream.ts'
 import { isIdempotent } from './repeat.ts'
 import { endToEnd } from './reply-headers.ts'
 import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'
@@ -80,7 +81,6 @@ class Http2Exchange {
   /** The body has been sent to its end. */
   #isSent = false
   #informational = 0
-  #bytes = 0
   #trailers: HeaderList = []
 
   constructor(session: OriginSession, options: Http2ExchangeOptions) {
@@ -207,60 +207,24 @@ class Http2Exchange {
       this.#stream.resume()
       // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
       this.#resolve({ status, headers: status === 204 ? withoutHeaders(headers as string[], ['content-length']) : headers, body: null })
-    } else if (Number(given['content-length'] ?? 0) > maxReplyBytes) this.#fail(tooLarge(maxReplyBytes))
+    } else if (Number(given['content-length'] ?? 0) > maxReplyBytes) this.#fail(replyTooLarge(maxReplyBytes))
     else this.#resolve({ status, headers, body: (sink) => this.#push(sink), trailers: () => this.#trailers })
   }
 
   #push(sink: Sink): Promise<void> {
-    const { idleTimeoutMs, maxReplyBytes } = this.#options
-    const [stream, timer] = [this.#stream, this.#idleTimer]
-    return new Promise((resolve, reject) => {
-      let taking = false
-      const end = () => {
-        if (taking && !stream.destroyed) return
-        // Node ends a stream that was reset as well, so that its end says nothing before it is closed.
-        if (!stream.closed && !stream.destroyed) {
-          stream.once('close', end)
-          return
-        }
-        if (taking) return
-        timer.stop()
-        if (stream.readableEnded && !stream.rstCode && this.#failure === null && this.#error === null) resolve()
-        else reject(this.#failure ?? this.#brokenOff())
-      }
-      const stop = () => this.#fail(new Refusal('client-closed', 'the caller went away'))
-      if (stream.destroyed) return end()
-      timer.start(idleTimeoutMs)
-      stream.on('data', (chunk: Buffer) => {
-        this.#bytes += chunk.byteLength
-        if (this.#bytes > maxReplyBytes) {
-          this.#fail(tooLarge(maxReplyBytes))
-          return
-        }
-        const more = sink.write(chunk)
-        if (more === true) {
-          timer.touch()
-          return
-        }
-        if (more === false) {
-          stop()
-          return
-        }
-        stream.pause()
-        timer.stop()
-        taking = true
-        const goOn = (goesOn: boolean) => {
-          taking = false
-          if (!goesOn) stop()
-          if (stream.destroyed || stream.readableEnded) return end()
-          timer.start(idleTimeoutMs)
-          stream.resume()
-        }
-        more.then(goOn, () => goOn(false))
-      })
-      stream.once('end', end)
-      stream.once('close', end)
-    })
+    const { idleTimeoutMs, maxReplyBytes: maxBytes } = this.#options
+    const stream = this.#stream
+    return pushStream(
+      {
+        ...{ stream, timer: this.#idleTimer, idleTimeoutMs, maxBytes },
+        isWhole: () => stream.readableEnded && !stream.rstCode && this.#failure === null && this.#error === null,
+        // Node ends a stream that was reset as well.
+        knowsEnd: () => stream.closed || stream.destroyed,
+        fail: (refusal) => this.#fail(refusal),
+        broken: () => this.#failure ?? this.#brokenOff(),
+      },
+      sink,
+    )
   }
 }
 
@@ -283,8 +247,4 @@ function isConnectionLost(error: Error | null): boolean {
 
 function asRefusal(error: Error): Refusal {
   return error instanceof Refusal ? error : new Refusal('origin-failed', 'the request could not be sent', { cause: error })
-}
-
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
 }

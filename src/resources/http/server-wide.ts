@@ -5,6 +5,7 @@ import { type Answer, endOf, type Hangup, type HttpRequest, type Progress, Refus
 import { connectionOf, explainOriginError, firstByteLate, limitInformational } from '../../egress/index.ts'
 import { request as sendRequest } from '../../node-http.ts'
 import { withoutHeaders } from '../../text/index.ts'
+import { replyTooLarge } from './push-stream.ts'
 import { endToEnd } from './reply-headers.ts'
 
 export interface ServerWideOptions {
@@ -79,7 +80,7 @@ async function collect(reply: IncomingMessage, maxBytes: number): Promise<Answer
   let bytes = 0
   for await (const chunk of reply as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) throw new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
+    if (bytes > maxBytes) throw replyTooLarge(maxBytes)
     chunks.push(chunk)
   }
   // The length of the body that arrived, whatever the origin declared.

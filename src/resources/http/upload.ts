@@ -21,6 +21,7 @@ import { withoutHeaders } from '../../text/index.ts'
 import type { HeadDeadline } from '../deadlines.ts'
 import { forgetPending } from './agent-queue.ts'
 import type { DialAgent, DialOptions } from './origin-pool.ts'
+import { pushStream, replyTooLarge } from './push-stream.ts'
 import { endToEnd } from './reply-headers.ts'
 import { createHeadTimers, createTurnTimer, type HeadTimers } from './turn-timer.ts'
 
@@ -169,53 +170,21 @@ class Upload {
       reply.resume()
       // RFC 9110 §8.6: a 204 has no length; a caller that trusted one would wait in vain.
       this.#resolve({ status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null })
-    } else if (Number(reply.headers['content-length'] ?? 0) > maxReplyBytes) this.fail(tooLarge(maxReplyBytes))
+    } else if (Number(reply.headers['content-length'] ?? 0) > maxReplyBytes) this.fail(replyTooLarge(maxReplyBytes))
     else this.#resolve({ status, headers, body: (sink) => this.#push(reply, sink) })
   }
 
   #push(reply: IncomingMessage, sink: Sink): Promise<void> {
-    const { host, idleTimeoutMs, maxReplyBytes } = this.#options
-    const timer = this.#idleTimer
-    return new Promise((resolve, reject) => {
-      /** The sink has not taken the last chunk yet. Node emits `end` all the same, paused or not. */
-      let taking = false
-      const end = () => {
-        if (taking && reply.complete && reply.readableEnded) return
-        timer.stop()
-        if (reply.complete && reply.readableEnded) resolve()
-        else reject(this.#failure ?? new Refusal('origin-failed', `${host} broke off`))
-      }
-      if (reply.closed || reply.readableEnded) return end()
-      timer.start(idleTimeoutMs)
-      let bytes = 0
-      reply.on('data', (chunk: Buffer) => {
-        bytes += chunk.byteLength
-        if (bytes > maxReplyBytes) return this.fail(tooLarge(maxReplyBytes))
-        const more = sink.write(chunk)
-        if (more === true) {
-          timer.touch()
-          return
-        }
-        if (more === false) return this.#stop()
-        reply.pause()
-        timer.stop()
-        taking = true
-        const goOn = (goesOn: boolean) => {
-          taking = false
-          if (reply.readableEnded) return end()
-          if (!goesOn) return this.#stop()
-          if (!this.#over) timer.start(idleTimeoutMs)
-          reply.resume()
-        }
-        more.then(goOn, () => goOn(false))
-      })
-      reply.once('end', end)
-      reply.once('close', end)
-    })
-  }
-
-  #stop(): void {
-    this.fail(new Refusal('client-closed', 'the caller went away'))
+    const { host, idleTimeoutMs, maxReplyBytes: maxBytes } = this.#options
+    return pushStream(
+      {
+        ...{ stream: reply, timer: this.#idleTimer, idleTimeoutMs, maxBytes },
+        isWhole: () => reply.complete && reply.readableEnded,
+        fail: (refusal) => this.fail(refusal),
+        broken: () => this.#failure ?? new Refusal('origin-failed', `${host} broke off`),
+      },
+      sink,
+    )
   }
 
   /** Both directions are done: the door discards what the caller still sends, and the connection is not reused. */
@@ -236,8 +205,4 @@ class Upload {
 export function chunkedTrailers(body: RequestBody): [name: string, value: string][] {
   const flat = body.declaredBytes === null ? (body.trailers?.() ?? []) : []
   return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] as string]] : []))
-}
-
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
 }

@@ -1,9 +1,9 @@
 /** Makes a Reply with a pushed body from a service's response. */
 import type { IncomingMessage } from 'node:http'
-import { type Answer, type PushedBody, Refusal, type Sink } from '../../core/index.ts'
+import { type Answer, Refusal, type Sink } from '../../core/index.ts'
 import { stalled } from '../../egress/index.ts'
 import { withoutHeaders } from '../../text/index.ts'
-import { createTurnTimer, endToEnd } from '../http/index.ts'
+import { createTurnTimer, endToEnd, pushStream, replyTooLarge } from '../http/index.ts'
 import type { ReplyAddresses } from './reply-addresses.ts'
 
 export interface ReplyOptions {
@@ -35,17 +35,13 @@ export function serviceReply(answer: IncomingMessage, options: ReplyOptions): An
     // RFC 9110 §8.6: a 204 has no length.
     return { status, headers: status === 204 ? withoutHeaders(headers, ['content-length']) : headers, body: null }
   }
-  if (Number(answer.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  if (Number(answer.headers['content-length'] ?? 0) > maxBytes) throw replyTooLarge(maxBytes)
   return { status, headers, body: (sink) => source.push(sink) }
 }
 
 /** RFC 9112 §6.3. */
 function isBodyless(method: string, { statusCode, headers }: IncomingMessage): boolean {
   return method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0'
-}
-
-function tooLarge(maxBytes: number): Refusal {
-  return new Refusal('reply-too-large', `the reply is larger than ${maxBytes} bytes`)
 }
 
 class ReplySource {
@@ -62,50 +58,18 @@ class ReplySource {
     })
   }
 
-  push(sink: Sink): ReturnType<PushedBody> {
+  push(sink: Sink): Promise<void> {
     const answer = this.#answer
-    return new Promise((resolve, reject) => {
-      /** The sink has not taken the last chunk yet. Node emits `end` all the same, paused or not. */
-      let taking = false
-      const end = () => {
-        if (taking && answer.readableEnded && answer.complete) return
-        timer.stop()
-        if (answer.readableEnded && answer.complete) resolve()
-        else reject(this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${this.#options.service} broke off`))
-      }
-      const { maxBytes, idleTimeoutMs } = this.#options
-      const timer = createTurnTimer((ms) => answer.destroy(stalled(this.#options.service, ms)))
-      if (answer.closed || answer.readableEnded) return end()
-      timer.start(idleTimeoutMs)
-      let bytes = 0
-      answer.on('data', (chunk: Buffer) => {
-        timer.touch()
-        bytes += chunk.byteLength
-        if (bytes > maxBytes) {
-          answer.destroy(tooLarge(maxBytes))
-          return
-        }
-        const written = sink.write(chunk)
-        if (written === true) return
-        if (written === false) {
-          answer.destroy()
-          return
-        }
-        // The timer does not run while the caller does not read: its door cuts it.
-        answer.pause()
-        timer.stop()
-        taking = true
-        const goOn = (goesOn: boolean) => {
-          taking = false
-          if (answer.readableEnded) return end()
-          if (!goesOn) return void answer.destroy()
-          if (!answer.closed) timer.start(idleTimeoutMs)
-          answer.resume()
-        }
-        written.then(goOn, () => goOn(false))
-      })
-      answer.once('end', end)
-      answer.once('close', end)
-    })
+    const { service, maxBytes, idleTimeoutMs } = this.#options
+    return pushStream(
+      {
+        ...{ stream: answer, idleTimeoutMs, maxBytes },
+        timer: createTurnTimer((ms) => answer.destroy(stalled(service, ms))),
+        isWhole: () => answer.readableEnded && answer.complete,
+        fail: (refusal) => void answer.destroy(refusal),
+        broken: () => (this.#failure instanceof Refusal ? this.#failure : new Refusal('origin-failed', `${service} broke off`)),
+      },
+      sink,
+    )
   }
 }
