@@ -1,5 +1,5 @@
 /** What the detector knows, for people: how far each pair is from what is usual now. */
-import { field, fromOctaves, hourValues, type Integration, type Moment, measureCount, measures, type Pair } from './baseline/index.ts'
+import { field, fromOctaves, half, hourValues, type Integration, type Moment, measureCount, measures, type Pair } from './baseline/index.ts'
 import type { Measured } from './finding.ts'
 import { measured } from './judges/index.ts'
 
@@ -21,11 +21,11 @@ export interface Score {
 const values = new Float32Array(measureCount)
 
 export function scoreOf(pair: Pair, of: Integration, moment: Moment): Score {
-  const { floats, at } = pair
+  const { floats, halves, at } = pair
   const isWhole = pair === of.whole
   const isOpen = floats[at + field.hour] === moment.hour
   hourValues(pair, values, isWhole ? of.destinations : null)
-  const level = floats[at + field.level] ?? 0
+  const level = halves[2 * at + half.level] ?? 0
   const all = measures.flatMap((_, measure) =>
     level === 0 || measure === measures.indexOf('uploadRatio')
       ? []

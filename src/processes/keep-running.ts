@@ -102,14 +102,14 @@ function tell(child: ChildProcess, message: object): boolean {
 }
 
 /** `file` is a module of ours; it is given our environment, and what was compiled before. */
-export function forkOwn(file: string, flags: readonly string[] = []): ChildProcess {
+export function forkOwn(file: string, flags: readonly string[] = [], variables: Readonly<Record<string, string>> = {}): ChildProcess {
   const cache = module.getCompileCacheDir()
   return fork(file, [], {
     execArgv: ['--no-warnings', ...flags],
     // Ours may have been removed meanwhile.
     cwd: dirname(file),
     // Node gives the folder of its own version inside the folder that was set.
-    env: { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: dirname(cache) }) },
+    env: { ...process.env, ...variables, ...(cache !== undefined && { NODE_COMPILE_CACHE: dirname(cache) }) },
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
   })
 }

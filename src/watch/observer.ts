@@ -25,6 +25,8 @@ export interface Observer extends Watch {
 /** Counters of all integrations together, more than a gateway serves requests in a second; beyond it there is one for each integration’s further destinations. */
 const maxFlows = 20_000
 const flowsOfPart = 500
+/** Beyond these a counter is given up after one slice without anything: it would be memory that waits. */
+const crowdedFlows = 2000
 /** Slices without anything after which a counter is given up. */
 const maxIdle = 10
 /** Hashes of destinations of an integration that were used; then they are forgotten, and each counts as a first use once more. */
@@ -91,7 +93,7 @@ export function createObserver({ onFirstUse, now = Date.now, monotonic = () => p
   }
 
   function take(counted: Counted, into: Flow[]): void {
-    const isCrowded = counted.flows.size > maxDeniedDestinations || flowCount > maxFlows / 2
+    const isCrowded = counted.flows.size > maxDeniedDestinations || flowCount > crowdedFlows
     for (const [destination, counter] of counted.flows) {
       const flow = counter.take()
       if (flow !== null) into.push(flow)

@@ -39,13 +39,24 @@ export interface WatcherProcess {
 
 const processFile = join(import.meta.dirname, 'watcher-process.ts')
 const heap = ['--max-old-space-size=256', '--max-semi-space-size=1', '--optimize-for-size']
+/** Of glibc: what threads free stays with each of its arenas, which is 4 MB of a process that has time. */
+const oneArena = { MALLOC_ARENA_MAX: '1' }
 const closeMs = 2000
 /** What may wait in the channel, whose memory is ours. */
 const maxWaitingSlices = 64
-const maxWaitingFlows = 5000
+const maxWaitingFlows = 2000
 
 export function startWatcher(settings: WatcherSettings, handlers: WatcherHandlers): WatcherProcess {
-  const { onFindings, onAlert, onReceiver, onStatus, onEnd, onLost, delays, startProcess = () => forkOwn(processFile, heap) } = handlers
+  const {
+    onFindings,
+    onAlert,
+    onReceiver,
+    onStatus,
+    onEnd,
+    onLost,
+    delays,
+    startProcess = () => forkOwn(processFile, heap, oneArena),
+  } = handlers
   const questions = createOpenQuestions()
   let status: WatcherStatus | null = null
   /** Flows of each slice that it has not looked at. */
@@ -110,7 +121,7 @@ export function startWatcher(settings: WatcherSettings, handlers: WatcherHandler
       return true
     },
     event(event) {
-      if (!isBehind()) watcher.tell({ kind: 'event', event })
+      if (waiting.length < maxWaitingSlices) watcher.tell({ kind: 'event', event })
     },
     async ask(question, args = {}) {
       return await questions.ask((id) => watcher.tell({ kind: 'ask', id, question, args }))

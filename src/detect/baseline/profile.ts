@@ -43,7 +43,7 @@ export function hoursSeen(profile: Uint8Array): number {
 }
 
 /** An hour is over. `values`: octaves per measure, or `null` where nothing happened in it. `bound`: no more is learned of an hour that is new. */
-export function learnHour(profile: Uint8Array, ofWeek: number, values: Float32Array | null, bound: Float32Array | null): void {
+export function learnHour(profile: Uint8Array, ofWeek: number, values: Float32Array | null, bound: ArrayLike<number> | null): void {
   const at = ofWeek * cellBytes
   const times = profile[at + measureCount] ?? 0
   for (let measure = 0; measure < measureCount; measure++) {

@@ -49,7 +49,9 @@ export function createRegistry(store: BaselineStore, bounds = defaultBounds): Re
   const walk = all()
 
   const begin = (integration: string, destination: string, window: number): { pair: Pair; isNew: boolean } => {
-    const pair: Pair = { ...rows.take(), integration, destination, beats: null, isNew: false, generation: 0 }
+    const { floats, words, halves, at } = rows.take()
+    // Written out: what is spread is kept outside of the object, which takes more.
+    const pair: Pair = { floats, words, halves, at, integration, destination, beats: null, isNew: false, generation: 0 }
     return { pair, isNew: kept.open(pair, window) }
   }
 

@@ -1,7 +1,7 @@
 /** How a row goes on in time: what is added to the open window and hour, and what is learned when they are over. */
 import { denied, distinct, failed, isOfSilence, latency, measureCount, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
 import { createExpectation, type Expectation, expectHour, learnHour, levels } from './profile.ts'
-import { field, type Row, windowMeasures } from './rows.ts'
+import { field, half, type Row, windowMeasures } from './rows.ts'
 import { fromOctaves, hourOfWeek, toOctaves } from './scale.ts'
 
 export const windowMs = 300_000
@@ -74,47 +74,55 @@ const lastStep = 0.03
 const maxMad = 3
 
 /** The median and its absolute deviation, moved by a bounded step towards what was seen: no value, however large, moves them more. */
-function track(floats: Float32Array, median: number | null, mad: number, residual: number, samples: number): void {
+function track(halves: Float16Array, median: number | null, mad: number, residual: number, samples: number): void {
   const step = Math.max(lastStep, firstStep / (samples + 2))
-  const center = median === null ? 0 : (floats[median] ?? 0)
+  const center = median === null ? 0 : (halves[median] ?? 0)
   const away = Math.abs(residual - center)
-  floats[mad] = Math.min(maxMad, Math.max(0, (floats[mad] ?? 0) + Math.sign(away - (floats[mad] ?? 0)) * Math.min(step / 2, away)))
+  halves[mad] = Math.min(maxMad, Math.max(0, (halves[mad] ?? 0) + Math.sign(away - (halves[mad] ?? 0)) * Math.min(step / 2, away)))
   // A window has its whole hour at most: twelve times a twelfth.
-  if (median !== null) floats[median] = Math.max(-1, Math.min(3.6, center + Math.sign(residual - center) * Math.min(step, away)))
+  if (median !== null) halves[median] = Math.max(-1, Math.min(3.6, center + Math.sign(residual - center) * Math.min(step, away)))
 }
 
 /** The largest deviation of a day is kept; by one day's no more than one value is learned. */
-function notePeak(floats: Float32Array, peaks: number, residual: number): void {
-  if (residual > (floats[peaks] ?? 0)) floats[peaks] = residual
+function notePeak(halves: Float16Array, peaks: number, residual: number): void {
+  if (residual > (halves[peaks] ?? 0)) halves[peaks] = residual
 }
 
-function endDay(floats: Float32Array, peaks: number): void {
-  const [today, largest, second] = [floats[peaks] ?? 0, floats[peaks + 1] ?? 0, floats[peaks + 2] ?? 0]
-  floats[peaks] = 0
-  floats[peaks + 1] = Math.max(today, largest)
-  floats[peaks + 2] = Math.max(Math.min(today, largest), second)
+function endDay(halves: Float16Array, peaks: number): void {
+  const [today, largest, second] = [halves[peaks] ?? 0, halves[peaks + 1] ?? 0, halves[peaks + 2] ?? 0]
+  halves[peaks] = 0
+  halves[peaks + 1] = Math.max(today, largest)
+  halves[peaks + 2] = Math.max(Math.min(today, largest), second)
 }
 
 /** All peaks of a row stand beside each other. */
-const peakNumbers = field.dayPeaks + 9 - field.windowPeaks
+const peakNumbers = half.dayPeaks + 9 - half.windowPeaks
 /** Peaks fade by an octave a week. */
-const fadePerHour = 1 / 168
+const fadePerDay = 1 / 7
 
-export function closeWindow({ floats, at }: Row): void {
+/** `days`: how many began since the row’s open hour. What was today’s is yesterday’s, and older peaks fade. */
+function endDays({ halves, at }: Row, days: number): void {
+  const peaks = 2 * at + half.windowPeaks
+  for (let peak = 0; peak < peakNumbers; peak++)
+    if (peak % 3 !== 0) halves[peaks + peak] = Math.max(0, (halves[peaks + peak] ?? 0) - Math.min(1, days * fadePerDay))
+  for (let peak = 0; peak < peakNumbers; peak += 3) endDay(halves, peaks + peak)
+}
+
+export function closeWindow({ floats, halves, at }: Row): void {
   const sums = at + field.windowSums
-  const level = floats[at + field.level] ?? 0
+  const level = halves[2 * at + half.level] ?? 0
   if (level > levels.none && (floats[sums] ?? 0) > 0) {
     const samples = floats[at + field.windows] ?? 0
     for (let measure = 0; measure < windowMeasures; measure++) {
-      const residual = toOctaves(floats[sums + measure] ?? 0) - expectedInWindow(floats[at + field.center + measure] ?? 0)
+      const residual = toOctaves(floats[sums + measure] ?? 0) - expectedInWindow(halves[2 * at + half.center + measure] ?? 0)
       if (measure === sent && level >= levels.hourOfDay)
-        notePeak(floats, at + field.windowPeaks, residual - (floats[at + field.windowBias + measure] ?? 0))
-      track(floats, at + field.windowBias + measure, at + field.windowMad + measure, residual, samples)
+        notePeak(halves, 2 * at + half.windowPeaks, residual - (halves[2 * at + half.windowBias + measure] ?? 0))
+      track(halves, 2 * at + half.windowBias + measure, 2 * at + half.windowMad + measure, residual, samples)
     }
     floats[at + field.windows] = samples + 1
   }
   for (let measure = requests; measure <= received; measure++)
-    notePeak(floats, at + field.dayPeaks + 3 * measure, toOctaves(floats[sums + measure] ?? 0))
+    notePeak(halves, 2 * at + half.dayPeaks + 3 * measure, toOctaves(floats[sums + measure] ?? 0))
   floats.fill(0, sums, sums + 7)
 }
 
@@ -125,13 +133,13 @@ const expected = createExpectation()
 
 /** Learns the open hour and the silent ones after it, and expects `hour`. `profile` is changed; `distinctCount` where it is not of hashes. */
 export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctCount: number | null = null): void {
-  const { floats, words, at } = row
+  const { floats, words, halves, at } = row
   const open = floats[at + field.hour] ?? 0
   const silent = hour - open - 1
   const isLearned = open !== noHour && hour > open
   if (isLearned) {
-    const isBounded = (floats[at + field.level] ?? 0) >= levels.hourOfDay && (floats[at + field.samples] ?? 0) >= 2
-    const bound = isBounded ? floats.subarray(at + field.center, at + field.center + measureCount) : null
+    const isBounded = (halves[2 * at + half.level] ?? 0) >= levels.hourOfDay && (halves[2 * at + half.samples] ?? 0) >= 2
+    const bound = isBounded ? halves.subarray(2 * at + half.center, 2 * at + half.center + measureCount) : null
     const isActive = (floats[at + field.hourSums] ?? 0) > 0
     const values = isActive ? hourValues(row, scratch, distinctCount) : null
     noteShift(row, values, Math.min(silent, maxShiftHours))
@@ -139,24 +147,18 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
     learnHour(profile, hourOfWeek(open), values, bound)
     if (silent <= maxSilentHours) for (let index = open + 1; index < hour; index++) learnHour(profile, hourOfWeek(index), null, null)
     floats[at + field.hours] = Math.min(1e6, (floats[at + field.hours] ?? 0) + 1 + (silent <= maxSilentHours ? silent : 0))
-    if (Math.floor(open / 24) !== Math.floor(hour / 24))
-      for (let peaks = 0; peaks < peakNumbers; peaks += 3) endDay(floats, at + field.windowPeaks + peaks)
-    for (let peak = 0; peak < peakNumbers; peak++)
-      if (peak % 3 !== 0)
-        floats[at + field.windowPeaks + peak] = Math.max(
-          0,
-          (floats[at + field.windowPeaks + peak] ?? 0) - fadePerHour * Math.min(168, 1 + silent),
-        )
+    const days = Math.floor(hour / 24) - Math.floor(open / 24)
+    if (days > 0) endDays(row, days)
   }
   floats[at + field.hour] = hour
   floats.fill(0, at + field.hourSums, at + field.hourSums + 7)
   words.fill(0, at + field.hashes, at + field.hashes + 4)
   expectHour(profile, hourOfWeek(hour), expected)
   if (isLearned) shiftFirstWeekend(row, expected)
-  floats.set(expected.center, at + field.center)
-  floats[at + field.level] = expected.level
-  floats[at + field.samples] = expected.samples
-  floats[at + field.typical] = expected.typical
+  halves.set(expected.center, 2 * at + half.center)
+  halves[2 * at + half.level] = expected.level
+  halves[2 * at + half.samples] = expected.samples
+  halves[2 * at + half.typical] = expected.typical
 }
 
 /** Of hours with at least so many requests on working days, in octaves, a weekend can be told. */
@@ -165,33 +167,33 @@ const maxShiftHours = 6
 /** An hour of a weekend may have twice as much as those before it. */
 const spareOctaves = 1
 
-function noteShift({ floats, at }: Row, values: Float32Array | null, silent: number): void {
-  const usual = (floats[at + field.center + requests] ?? 0) - Math.min(0, (floats[at + field.shift] ?? 0) + spareOctaves)
-  if (floats[at + field.isBorrowed] !== 1 || usual < tellingOctaves) return
+function noteShift({ halves, at }: Row, values: Float32Array | null, silent: number): void {
+  const usual = (halves[2 * at + half.center + requests] ?? 0) - Math.min(0, (halves[2 * at + half.shift] ?? 0) + spareOctaves)
+  if (halves[2 * at + half.isBorrowed] !== 1 || usual < tellingOctaves) return
   for (let hour = 0; hour <= silent; hour++) {
     const value = hour === 0 ? (values?.[requests] ?? 0) : 0
-    floats[at + field.shift] = ((floats[at + field.shift] ?? 0) + Math.min(0, value - usual)) / 2
+    halves[2 * at + half.shift] = ((halves[2 * at + half.shift] ?? 0) + Math.min(0, value - usual)) / 2
   }
 }
 
 /** On its first weekend an integration is compared with its working days, as far as the hours before were like them. */
-function shiftFirstWeekend({ floats, at }: Row, next: Expectation): void {
-  floats[at + field.isBorrowed] = next.isBorrowed ? 1 : 0
-  if (!next.isBorrowed) floats[at + field.shift] = 0
-  const shift = Math.min(0, (floats[at + field.shift] ?? 0) + spareOctaves)
+function shiftFirstWeekend({ halves, at }: Row, next: Expectation): void {
+  halves[2 * at + half.isBorrowed] = next.isBorrowed ? 1 : 0
+  if (!next.isBorrowed) halves[2 * at + half.shift] = 0
+  const shift = Math.min(0, (halves[2 * at + half.shift] ?? 0) + spareOctaves)
   for (let measure = 0; measure < measureCount; measure++)
     if (isOfSilence(measure)) next.center[measure] = Math.max(0, (next.center[measure] ?? 0) + shift)
 }
 
-function learnResiduals({ floats, at }: Row, values: Float32Array): void {
-  const level = floats[at + field.level] ?? 0
+function learnResiduals({ floats, halves, at }: Row, values: Float32Array): void {
+  const level = halves[2 * at + half.level] ?? 0
   if (level < levels.hourOfDay) return
   const samples = floats[at + field.hours] ?? 0
   for (let measure = 0; measure < measureCount; measure++) {
     if (isOfSilence(measure) && (values[requests] ?? 0) === 0 && measure !== denied) continue
-    const residual = (values[measure] ?? 0) - (floats[at + field.center + measure] ?? 0)
-    if (measure === sent) notePeak(floats, at + field.hourPeaks, residual)
-    if (measure === requests && floats[at + field.isBorrowed] === 0) notePeak(floats, at + field.requestPeaks, residual)
-    track(floats, null, at + field.hourMad + measure, residual, samples)
+    const residual = (values[measure] ?? 0) - (halves[2 * at + half.center + measure] ?? 0)
+    if (measure === sent) notePeak(halves, 2 * at + half.hourPeaks, residual)
+    if (measure === requests && halves[2 * at + half.isBorrowed] === 0) notePeak(halves, 2 * at + half.requestPeaks, residual)
+    track(halves, null, 2 * at + half.hourMad + measure, residual, samples)
   }
 }

@@ -1,8 +1,6 @@
 /** A row as bytes of the store: a version, and then what that version keeps, field by field. What a row is in memory may differ. */
 import { noHour, noWindow } from './row-time.ts'
-import { createRow, field, type Row, rowNumbers } from './rows.ts'
-
-type Field = keyof typeof field
+import { createRow, field, half, type Row, rowNumbers } from './rows.ts'
 
 /** Each as it was published, and never changed: what is kept of a row, or what a number means, changes with another version only. */
 const formats = [
@@ -37,18 +35,31 @@ function format(version: number, text: string): Format {
   return { version, fields, bytes: 1 + 4 * fields.reduce((sum, [, size]) => sum + size, 0) }
 }
 
-export function rowState({ words, at }: Row): Uint8Array {
+export function rowState(row: Row): Uint8Array {
   const bytes = new Uint8Array(current.bytes)
   const view = new DataView(bytes.buffer)
   let offset = 1
   bytes[0] = current.version
   for (const [name, size] of current.fields)
-    for (let index = at + field[name as Field]; index < at + field[name as Field] + size; index++, offset += 4)
-      view.setUint32(offset, words[index] ?? 0, true)
+    for (let index = 0; index < size; index++, offset += 4) {
+      if (name === 'hashes') view.setUint32(offset, row.words[row.at + field.hashes + index] ?? 0, true)
+      else view.setFloat32(offset, numberOf(row, name, index), true)
+    }
   return bytes
 }
 
+const isHalf = (name: string): name is keyof typeof half => Object.hasOwn(half, name)
+
+function numberOf({ floats, halves, at }: Row, name: string, index: number): number {
+  return (isHalf(name) ? halves[2 * at + half[name] + index] : floats[at + field[name as keyof typeof field] + index]) ?? 0
+}
+
 const read = createRow()
+
+function setNumber(name: string, index: number, value: number): void {
+  if (isHalf(name)) read.halves[half[name] + index] = value
+  else read.floats[field[name as keyof typeof field] + index] = value
+}
 
 /** `null`: it is of a version that is not known, or damaged. The row that is returned is valid until the next call. */
 export function decodeRow(state: Uint8Array): Row | null {
@@ -57,14 +68,12 @@ export function decodeRow(state: Uint8Array): Row | null {
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength)
   let offset = 1
   read.floats.fill(0)
-  for (const [name, size] of found.fields) {
+  for (const [name, size] of found.fields)
     for (let index = 0; index < size; index++, offset += 4) {
-      if (!kept.has(name)) continue
-      const at = field[name as Field] + index
-      read.words[at] = view.getUint32(offset, true)
-      if (name !== 'hashes' && !Number.isFinite(read.floats[at])) return null
+      if (name === 'hashes') read.words[field.hashes + index] = view.getUint32(offset, true)
+      else if (kept.has(name)) setNumber(name, index, view.getFloat32(offset, true))
+      if (kept.has(name) && name !== 'hashes' && !Number.isFinite(numberOf(read, name, index))) return null
     }
-  }
   return read
 }
 

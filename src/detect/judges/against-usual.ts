@@ -1,5 +1,5 @@
 /** How a finding says against what its number is unusual: what is usual, and what the deviations mean. */
-import { field, hasBaseline, levels, type Row } from '../baseline/index.ts'
+import { half, hasBaseline, levels, type Row } from '../baseline/index.ts'
 import type { Measured } from '../finding.ts'
 import { amountText, deviationsText, ordinaryDeviations, usualText } from '../measured-text.ts'
 
@@ -23,8 +23,8 @@ export function againstUsual(row: Row, measured: Measured, bound: number): strin
 }
 
 /** What is learned of a few hours is not of this one. */
-export const usually = ({ floats, at }: Row, time = ''): string =>
-  `Usual${time} ${(floats[at + field.level] ?? 0) > levels.anyHour ? 'at this hour' : 'so far'}`
+export const usually = ({ halves, at }: Row, time = ''): string =>
+  `Usual${time} ${(halves[2 * at + half.level] ?? 0) > levels.anyHour ? 'at this hour' : 'so far'}`
 
 function meaning({ deviations }: Measured): string {
   const far = deviationsText(deviations ?? 0)

@@ -8,6 +8,7 @@ import {
   failed,
   field,
   fromOctaves,
+  half,
   hourValues,
   levels,
   type Moment,
@@ -28,19 +29,19 @@ const unexplained = 0.4
 
 /** Before the hour is learned. */
 export function judgeLeak(pair: Pair, rules: WatchRules, moment: Moment): Draft | null {
-  const { floats, at } = pair
+  const { floats, halves, at } = pair
   const rule = rules['slow-leak']
-  if ((floats[at + field.level] ?? 0) < levels.hourOfDay || pair.isNew) return null
+  if ((halves[2 * at + half.level] ?? 0) < levels.hourOfDay || pair.isNew) return null
   const amount = floats[at + field.hourSums + sent] ?? 0
   if (amount === 0) return null
   hourValues(pair, values, 0)
-  const over = (measure: number) => (values[measure] ?? 0) - (floats[at + field.center + measure] ?? 0)
+  const over = (measure: number) => (values[measure] ?? 0) - (halves[2 * at + half.center + measure] ?? 0)
   const { mad } = baselineOf(pair, sent, 'hour')
   const isMore =
     amount >= rule.minUpload &&
     over(sent) >= Math.max(Math.log2(rule.ratio), rule.deviations * deviationsPerMad * mad) &&
     over(sent) - Math.max(0, over(requests)) >= unexplained &&
-    (over(uploadRatio) >= unexplained || (floats[at + field.center + requests] ?? 0) < 1)
+    (over(uploadRatio) >= unexplained || (halves[2 * at + half.center + requests] ?? 0) < 1)
   const hours = Math.max(0, (floats[at + field.leakHours] ?? 0) + (isMore ? 1 : -1))
   floats[at + field.leakHours] = hours >= rule.hours ? 0 : hours
   if (hours < rule.hours) return null
@@ -57,10 +58,11 @@ export function judgeLeak(pair: Pair, rules: WatchRules, moment: Moment): Draft 
 
 /** Before the 5 minutes are learned. */
 export function judgeErrors(pair: Pair, { errors }: WatchRules, moment: Moment): Draft | null {
-  const { floats, at } = pair
+  const { floats, halves, at } = pair
   const all = floats[at + field.windowSums + requests] ?? 0
   const failures = floats[at + field.windowSums + failed] ?? 0
-  const usual = fromOctaves(floats[at + field.center + failed] ?? 0) / Math.max(1, fromOctaves(floats[at + field.center + requests] ?? 0))
+  const usual =
+    fromOctaves(halves[2 * at + half.center + failed] ?? 0) / Math.max(1, fromOctaves(halves[2 * at + half.center + requests] ?? 0))
   const isFailing = all >= errors.minRequests && failures >= errors.share * all && usual < errors.share / 2
   const windows = isFailing ? (floats[at + field.failedWindows] ?? 0) + 1 : 0
   floats[at + field.failedWindows] = windows

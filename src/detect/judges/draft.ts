@@ -4,6 +4,7 @@ import {
   deviationsPerMad,
   field,
   fromOctaves,
+  half,
   hourOfWeek,
   type Measure,
   type Moment,
@@ -33,7 +34,7 @@ export function measured(row: Row, measure: number, of: 'window' | 'hour', value
     median: rounded(usual),
     mad: rounded(fromOctaves(median + mad) - usual),
     deviations: rounded((toOctaves(value) - median) / (deviationsPerMad * mad)),
-    samples: row.floats[row.at + (of === 'hour' ? field.samples : field.windows)] ?? 0,
+    samples: (of === 'hour' ? row.halves[2 * row.at + half.samples] : row.floats[row.at + field.windows]) ?? 0,
     hourOfWeek: hourOfWeek(hour),
   }
 }

@@ -2,16 +2,18 @@
 
 import type { WatchRules } from '../../config/index.ts'
 import { durationText, percentText } from '../../text/index.ts'
-import { field, levels, type Moment, type Pair } from '../baseline/index.ts'
+import { half, levels, type Moment, type Pair } from '../baseline/index.ts'
 import { type Draft, withoutBaseline } from './draft.ts'
 
 /** Below it, requests follow each other as those of any busy client do. */
 const leastIntervalMs = 5000
 
 /** Whether a known pair is hardly ever used in this hour, although it is known when it is used. */
-export function isIdleHour({ floats, at }: Pair): boolean {
+export function isIdleHour({ halves, at }: Pair): boolean {
   return (
-    (floats[at + field.level] ?? 0) >= levels.hourOfDay && (floats[at + field.typical] ?? 0) > 0 && (floats[at + field.center] ?? 0) < 1
+    (halves[2 * at + half.level] ?? 0) >= levels.hourOfDay &&
+    (halves[2 * at + half.typical] ?? 0) > 0 &&
+    (halves[2 * at + half.center] ?? 0) < 1
   )
 }
 

@@ -5,6 +5,7 @@ import { bytesText, countText } from '../../text/index.ts'
 import {
   denied,
   field,
+  half,
   hasBaseline,
   limitOf,
   type Moment,
@@ -85,15 +86,15 @@ export function createVolumeJudge(rules: WatchRules): VolumeJudge {
 }
 
 /** More requests of the usual kind send more, and receive more: only what sends more per byte received is an upload of its own. */
-function isMoreOneSided({ floats, at }: Row, of: Of): boolean {
+function isMoreOneSided({ floats, halves, at }: Row, of: Of): boolean {
   const sums = at + (of === 'window' ? field.windowSums : field.hourSums)
   const ratio = toOctaves(ratioOf(floats[sums + sent] ?? 0, floats[sums + received] ?? 0))
-  return ratio >= (floats[at + field.center + uploadRatio] ?? 0) + oneSidedOctaves
+  return ratio >= (halves[2 * at + half.center + uploadRatio] ?? 0) + oneSidedOctaves
 }
 
-const isQuietHour = ({ floats, at }: Row): boolean => {
-  const typical = floats[at + field.typical] ?? 0
-  return typical > 0 && (floats[at + field.center] ?? 0) <= typical - quietOctaves
+const isQuietHour = ({ halves, at }: Row): boolean => {
+  const typical = halves[2 * at + half.typical] ?? 0
+  return typical > 0 && (halves[2 * at + half.center] ?? 0) <= typical - quietOctaves
 }
 
 function watchesOf(rules: WatchRules) {
