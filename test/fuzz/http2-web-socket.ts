@@ -30,6 +30,7 @@ export function talkOverHttp2(socket: Socket, authority: string, headers: Outgoi
   })
   socket.on('error', () => {})
   if (below.destroyed) cut()
+  if (below.closed) resolve()
   // Before that, Node does not know that the protocol of a CONNECT may be said (RFC 8441 §3).
   session.once('remoteSettings', () => send(session, headers, talk, cut))
   return promise

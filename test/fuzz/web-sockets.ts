@@ -105,18 +105,24 @@ export async function fuzzWebSockets(
 
 function converse(socket: Socket, head: string, frames: readonly Buffer[], isEarly: boolean, waitMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const leave = () => void connectionBelow(socket.destroy()).destroy()
+    const below = connectionBelow(socket)
+    const leave = () => {
+      socket.destroy()
+      below.destroy()
+    }
     const patience = setTimeout(leave, 300)
+    const over = () => {
+      clearTimeout(patience)
+      resolve()
+    }
+    if (below.closed) return over()
     const send = () => {
       for (const frame of frames) socket.write(frame)
       setTimeout(leave, waitMs)
     }
     socket.on('error', () => {}).once('data', () => isEarly || send())
     socket.on('data', () => {})
-    connectionBelow(socket).once('close', () => {
-      clearTimeout(patience)
-      resolve()
-    })
+    below.once('close', over)
     socket.write(head)
     if (isEarly) send()
   })

@@ -47,6 +47,7 @@ export function readAll(socket: Socket): Promise<string> {
 export function openTunnel(proxyPort: number, authority: string, { allowHalfOpen = false, host = '127.0.0.1' } = {}): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port: proxyPort, host, allowHalfOpen }).on('error', reject)
+    socket.once('close', () => reject(new Error('the CONNECT was not answered')))
     socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\nProxy-Authorization: ${proxyHeader('weather')}\r\n\r\n`)
     socket.once('data', (head) => {
       if (head.toString('latin1').startsWith('HTTP/1.1 200 ')) return resolve(socket)
@@ -63,7 +64,7 @@ export async function openInside({ folder }: Installation, to: Inside): Promise<
   const ca = readFileSync(join(folder, 'state/ca/ca.crt'))
   return new Promise((resolve, reject) => {
     const secure = connectTls({ socket, servername, ca, ALPNProtocols: ['http/1.1'], ...tls }, () => resolve(secure))
-    secure.on('error', reject)
+    secure.on('error', reject).once('close', () => reject(new Error('the handshake did not come to its end')))
   })
 }
 
