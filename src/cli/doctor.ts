@@ -16,6 +16,7 @@ import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy
 import { placeOf, verifyAudit } from '../proof/index.ts'
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
+import { checkReceivers } from './check-receivers.ts'
 import { checkSinks } from './check-sinks.ts'
 import { commandCompiler } from './compiler.ts'
 import { findConfig } from './find-config.ts'
@@ -145,6 +146,7 @@ export async function doctor(configFlag: string | undefined): Promise<readonly C
     return `${records} records, the log holds`
   })
   await check('sinks', () => checkSinks(config))
+  await check('receivers of alerts', () => checkReceivers(config))
   await check('room for the audit log', () => checkRoom(config))
   await check('files', () => {
     if (!found.integrations.some(({ files }) => files.length > 0)) return 'no manifest grants any'

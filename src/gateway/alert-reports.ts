@@ -1,7 +1,7 @@
 /** What the process that watches says of alerts and their receivers, as records of the audit log, metrics and log lines. */
 import type { AlertChange, AlertsStatus, ReceiverChange } from '../alerts/index.ts'
 import type { AuditStation } from '../audit/index.ts'
-import { severities } from '../core/index.ts'
+import { type Severity, severities } from '../core/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
 export interface AlertReportsOptions {
@@ -22,8 +22,22 @@ export interface AlertReports {
   onReceiver(change: ReceiverChange): void
   /** Counts what was delivered since the status before. */
   count(status: AlertsStatus): void
+  /** `null` while the process has said nothing. */
+  summary(): AlertsSummary | null
   /** Resolves once the process knows what is in the log: else it tells of it again when it is next started. Never rejects. */
   confirmed(): Promise<void>
+}
+
+/** How alerts are, in short. */
+export interface AlertsSummary {
+  /** Alerts that nobody has acknowledged, and those that somebody has in hand. */
+  readonly open: number
+  readonly acknowledged: number
+  /** Of the open ones; `null`: there are none. */
+  readonly highest: Severity | null
+  readonly receivers: number
+  /** Receivers that take nothing. */
+  readonly failing: readonly { readonly name: string; readonly problem: string; readonly waiting: number; readonly oldest: string | null }[]
 }
 
 const counted = {
@@ -105,9 +119,25 @@ export function createAlertReports({ receivers, status, note, noted, confirm, lo
         latest.set(name, now)
       }
     },
+    summary() {
+      const said = status()
+      return said === null ? null : summaryOf(said)
+    },
     async confirmed() {
       await confirming
     },
+  }
+}
+
+function summaryOf({ open, acknowledged, receivers }: AlertsStatus): AlertsSummary {
+  return {
+    open: Object.values(open).reduce((sum, count) => sum + count, 0),
+    acknowledged,
+    highest: severities.findLast((severity) => open[severity] > 0) ?? null,
+    receivers: receivers.length,
+    failing: receivers.flatMap(({ name, problem, waiting, oldestAt }) =>
+      problem === null ? [] : [{ name, problem, waiting, oldest: oldestAt === null ? null : new Date(oldestAt).toISOString() }],
+    ),
   }
 }
 

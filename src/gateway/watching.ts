@@ -8,7 +8,7 @@ import type { Watch } from '../core/index.ts'
 import type { Finding, Learned, WatchEvent } from '../detect/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
-import { createAlertReports } from './alert-reports.ts'
+import { type AlertsSummary, createAlertReports } from './alert-reports.ts'
 import { createStoreReports } from './store-reports.ts'
 import { type ConditionSources, type Conditions, createConditions } from './watched-conditions.ts'
 
@@ -35,6 +35,8 @@ export interface WatchingStatus {
   /** `null` until the process has said it. */
   readonly store: { readonly kept: 'file' | 'memory'; readonly problem: string | null; readonly since: string } | null
   readonly learned: Learned | null
+  /** `null` until the process has said it. */
+  readonly alerts: AlertsSummary | null
 }
 
 export interface WatchingOptions {
@@ -165,6 +167,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
         slices: { taken: sender.taken(), dropped: lost },
         store: store === undefined ? null : { ...store, since: new Date(store.since).toISOString() },
         learned,
+        alerts: alerts.summary(),
       }
     },
     event: (event) => watcher?.event(event),

@@ -63,7 +63,7 @@ function integrationRow(usage, states, hour) {
 }
 
 function healthCard(status) {
-  const { health, audit, rejected, warnings = [], reference, bundles = [], shadow } = status
+  const { health, audit, rejected, warnings = [], reference, bundles = [], shadow, watch } = status
   const failing = Object.entries(health.checks).filter(([name, holds]) => (name === 'draining' ? holds : !holds))
   const sinks = audit.sinks ?? []
   const items = [
@@ -91,6 +91,7 @@ function healthCard(status) {
       (bundle.problem ?? null) === null,
       `Bundle ${bundle.name}: ${bundle.problem ?? bundle.revision ?? 'active'}`,
     ]),
+    ...(watch?.alerts?.failing ?? []).map(({ name, problem }) => [false, `Receiver ${name} takes no alerts: ${problem}`]),
     ...sinks.map((sink) => [
       (sink.problem ?? null) === null,
       `Sink ${sink.name}: ${sink.problem ?? `${count(sink.behind ?? sink.lag ?? 0)} records behind`}`,
