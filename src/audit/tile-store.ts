@@ -25,9 +25,8 @@ export class TileStore {
     const descriptor = await this.#create(temporary)
     try {
       await this.#writeAll(descriptor, parts)
-      await this.#files.sync(descriptor)
     } finally {
-      await this.#files.close(descriptor)
+      this.#files.close(descriptor)
     }
     await this.#files.rename(temporary, file)
   }

@@ -25,13 +25,12 @@ export class CrashingFile implements AppendFile {
   constructor(at: number, kind: CrashKind) {
     this.#at = at
     this.#kind = kind
-    const { create, write, sync, close, rename, syncFolder, remove } = realFile.whole
+    const { create, write, close, rename, syncFolder, remove } = realFile.whole
     const opened = async (path: string) => this.#track(await create(path))
     this.whole = {
       create: (path) => this.#step('create', () => opened(path)),
       write: (...call) => this.#step('write', () => write(...call)),
-      sync: (descriptor) => this.#step('sync', () => sync(descriptor)),
-      close: (descriptor) => this.#step('close', () => close(this.#untrack(descriptor))),
+      close: (descriptor) => this.#stepSync('close', () => close(this.#untrack(descriptor))),
       rename: (...call) => this.#step('rename', () => rename(...call)),
       syncFolder: (path) => this.#step('sync folder', () => syncFolder(path)),
       remove: (path) => this.#step('remove', () => remove(path)),
