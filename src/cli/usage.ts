@@ -1,6 +1,7 @@
 /** `sallyport usage`: the totals of the running gateway, or its windows of time, as a table, JSON or CSV. */
 import { InvalidArgumentError } from 'commander'
 import type { Config } from '../config/index.ts'
+import { bucketNames } from '../core/index.ts'
 import { visibleText } from '../text/index.ts'
 import { formatUsage, type IntegrationUsage } from '../usage/index.ts'
 import { type UsageRow, type UsageSeries, type UsageWindow, usageCounts, windowBehind, windowSettings } from '../watch/index.ts'
@@ -42,14 +43,26 @@ async function printWindows(config: Config, window: UsageWindow, flags: UsageFla
   const since = Math.max(given, windowBehind(window, now - windowSettings[window].keptMs, -1))
   if (since >= until) throw new CommandError('--since is not earlier than --until', exitCodes.usage)
   const format = formatOf(flags)
-  if (format === 'csv') print(csvLine(['window', 'at', ...rowNames]))
+  if (format === 'csv') print(csvLine(['window', 'at', ...rowNames, ...bucketNames.map((bucket) => `${bucket}Lowest`)]))
   const rows: UsageRow[] = []
   let after: string | null = null
   let oldest: number | null = null
   do {
     const page: UsageSeries = await pageOf(config, window, { since, until }, flags.integration, after)
     if (format === 'json') print(page.rows.map((row) => `${visibleText(JSON.stringify({ window, ...row, at: iso(row.at) }))}\n`).join(''))
-    else if (format === 'csv') print(page.rows.map((row) => csvLine([window, iso(row.at), ...rowNames.map((name) => row[name])])).join(''))
+    else if (format === 'csv')
+      print(
+        page.rows
+          .map((row) =>
+            csvLine([
+              window,
+              iso(row.at),
+              ...rowNames.map((name) => row[name]),
+              ...bucketNames.map((bucket) => row.lowest?.[bucket] ?? null),
+            ]),
+          )
+          .join(''),
+      )
     else rows.push(...page.rows)
     after = page.next
     oldest = page.oldest

@@ -52,7 +52,10 @@ export interface Cost {
   readonly tokens: Tokens | null
 }
 
-export type BucketName = 'arrivals' | 'requests' | 'bytesOut' | 'bytesIn' | 'concurrency'
+export const bucketNames = ['arrivals', 'requests', 'bytesOut', 'bytesIn', 'concurrency'] as const
+export type BucketName = (typeof bucketNames)[number]
+/** Of each bucket, the least that was left in some time, as a share of what it holds: 1 full, 0 empty, negative in debt. */
+export type LowestLevels = Readonly<Record<BucketName, number>>
 
 export interface BucketReport {
   readonly bucket: BucketName

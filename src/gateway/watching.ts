@@ -6,7 +6,9 @@ import type { Config } from '../config/index.ts'
 import type { Containment } from '../containment/index.ts'
 import type { Watch } from '../core/index.ts'
 import type { Finding, Learned, WatchEvent } from '../detect/index.ts'
+import type { LimitsStation } from '../limits/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Slice } from '../watch/index.ts'
 import type { Args, WatcherProcess } from '../watcher/index.ts'
 import { type AlertsSummary, createAlertReports } from './alert-reports.ts'
 import { createStoreReports } from './store-reports.ts'
@@ -16,7 +18,7 @@ export interface Watching {
   /** The station of the path; `null` where nothing is watched. */
   readonly station: Watch | null
   /** Once the gateway serves; from then on its own conditions are watched too. */
-  start(sources: ConditionSources & Pick<Containment, 'set'>): void
+  start(sources: WatchedSources): void
   /** `null` where nothing is watched. */
   status(): WatchingStatus | null
   event(event: WatchEvent): void
@@ -25,6 +27,10 @@ export interface Watching {
   /** Rejects with an Error that says why there is no answer. */
   ask(question: string, args?: Args): Promise<unknown>
   close(): Promise<void>
+}
+
+export interface WatchedSources extends ConditionSources, Pick<Containment, 'set'> {
+  readonly limits: ConditionSources['limits'] & Pick<LimitsStation, 'lowest'>
 }
 
 export interface WatchingStatus {
@@ -80,7 +86,14 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
     },
   })
 
-  const sender = createSender({ cut: observer.cut, take: (slice) => watcher?.take(slice) ?? false, onDropped: drop })
+  let lowest: WatchedSources['limits']['lowest'] = () => null
+
+  /** With the levels of the buckets of those that are in it. */
+  function* cut(): Iterable<Slice> {
+    for (const slice of observer.cut()) yield { ...slice, lowest: lowestIn(slice, lowest) }
+  }
+
+  const sender = createSender({ cut, take: (slice) => watcher?.take(slice) ?? false, onDropped: drop })
 
   async function send(): Promise<void> {
     const before = lost
@@ -134,6 +147,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
   return {
     station: observer,
     start(sources) {
+      lowest = sources.limits.lowest
       watcher = startWatcher(
         { file: config.state.watch, rules, receivers, resolveAfterMs, gateway: hostname() },
         {
@@ -180,6 +194,16 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
       await watcher?.close()
     },
   }
+}
+
+function lowestIn({ flows }: Slice, lowest: WatchedSources['limits']['lowest']): NonNullable<Slice['lowest']> {
+  const names = new Set(flows.map(({ integration }) => integration))
+  return Object.fromEntries(
+    [...names].flatMap((name) => {
+      const levels = lowest(name)
+      return levels === null ? [] : [[name, levels]]
+    }),
+  )
 }
 
 const off: Watching = {

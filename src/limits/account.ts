@@ -1,5 +1,5 @@
 /** One integration's buckets and open requests, and what was taken from them. */
-import { type BucketName, type BucketReport, type JsonObject, type LimitSettings, Refusal } from '../core/index.ts'
+import { type BucketName, type BucketReport, type JsonObject, type LimitSettings, type LowestLevels, Refusal } from '../core/index.ts'
 import { Bucket } from './gcra.ts'
 
 /** The buckets that are refilled; concurrency is counted. */
@@ -33,6 +33,8 @@ export class Account {
   readonly #tallies: Readonly<Record<BucketName, Tally>>
   readonly #ahead: Record<BytesBucket, number> = { bytesOut: 0, bytesIn: 0 }
   #open = 0
+  /** Since the last `lowest`. */
+  #mostOpen = 0
 
   constructor(settings: LimitSettings, nowMs: number) {
     this.#settings = settings
@@ -70,6 +72,7 @@ export class Account {
     if (!bytesOut.fits(paidBytes - outAhead, nowMs)) throw this.#refuse('bytesOut', bytesOut.waitMs(paidBytes - outAhead, nowMs))
     if (!bytesIn.fits(-inAhead, nowMs)) throw this.#refuse('bytesIn', bytesIn.waitMs(-inAhead, nowMs))
     this.#open += 1
+    if (this.#open > this.#mostOpen) this.#mostOpen = this.#open
     this.#tallies.concurrency.allowed += 1
     this.#tallies.concurrency.consumed += 1
     this.#tallies.requests.allowed += 1
@@ -152,6 +155,18 @@ export class Account {
       })),
       { bucket: 'concurrency', capacity: concurrency, refillPerSecond: 0, level: concurrency - this.#open, ...this.#tallies.concurrency },
     ]
+  }
+
+  /** Of each bucket since the last time this was asked. */
+  lowest(nowMs: number): LowestLevels {
+    const { concurrency } = this.#settings
+    const left = (bucket: Flowing) => this.#buckets[bucket].lowest(nowMs) / this.#settings[bucket].burst
+    const mostOpen = Math.max(this.#open, this.#mostOpen)
+    this.#mostOpen = this.#open
+    return {
+      ...{ arrivals: left('arrivals'), requests: left('requests'), bytesOut: left('bytesOut'), bytesIn: left('bytesIn') },
+      concurrency: (concurrency - mostOpen) / concurrency,
+    }
   }
 
   /** RateLimit fields of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10), and which policy was violated. */

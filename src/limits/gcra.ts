@@ -10,6 +10,8 @@ export class Bucket {
   #burst: number
   #tat: number
   #latest: number
+  /** The farthest that `tat` was ahead since the last `lowest`. */
+  #farthestMs = 0
 
   constructor({ rate, burst }: BucketSettings, nowMs: number) {
     this.#msPerToken = 1000 / rate
@@ -23,6 +25,13 @@ export class Bucket {
     return this.#burst - Math.max(0, this.#tat - this.#clock(nowMs)) / this.#msPerToken
   }
 
+  /** The lowest level since the last time this was asked, or since a change of its settings. */
+  lowest(nowMs: number): number {
+    const lowest = Math.min(this.level(nowMs), this.#burst - this.#farthestMs / this.#msPerToken)
+    this.#farthestMs = 0
+    return lowest
+  }
+
   /** Whether `tokens` would fit now; nothing is taken. Zero fits unless the bucket is in debt. */
   fits(tokens: number, nowMs: number): boolean {
     return this.level(nowMs) - tokens >= -1e-9
@@ -33,6 +42,8 @@ export class Bucket {
     if (!Number.isFinite(tokens)) return
     const now = this.#clock(nowMs) - lateMs
     this.#tat = Math.max(now, Math.max(this.#tat, now) + tokens * this.#msPerToken)
+    const aheadMs = this.#tat - this.#latest
+    if (aheadMs > this.#farthestMs) this.#farthestMs = aheadMs
   }
 
   /** Takes one token and answers 0; or takes nothing, and answers the milliseconds until there is one. */
@@ -55,6 +66,7 @@ export class Bucket {
     this.#msPerToken = 1000 / rate
     this.#burst = burst
     this.#tat = this.#clock(nowMs) + used * this.#msPerToken
+    this.#farthestMs = 0
   }
 
   /** A clock that steps back must not give tokens twice. */

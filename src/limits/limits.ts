@@ -3,10 +3,12 @@ import {
   type BreakerReport,
   type BucketReport,
   type BucketSettings,
+  bucketNames,
   type Integration,
   type Lease,
   type LimitSettings,
   type Limits,
+  type LowestLevels,
   type Permit,
   shareOf,
 } from '../core/index.ts'
@@ -42,6 +44,8 @@ export interface LimitsStation extends Limits {
   /** It has asked for something since the start. */
   isUsed(integration: string): boolean
   report(integration: string): readonly BucketReport[]
+  /** Since the last time it was asked; `null` of an integration that has no buckets. */
+  lowest(integration: string): LowestLevels | null
   breakers(integration: string): readonly BreakerReport[]
 }
 
@@ -134,6 +138,7 @@ export function createLimits({
     },
     isUsed: (name) => accountsOf(name).some(({ account }) => account.isUsed),
     report: (name) => reportTogether(accountsOf(name).map(({ account }) => account.report(now()))),
+    lowest: (name) => lowestOf(accountsOf(name).map(({ account }) => account.lowest(now()))),
     breakers: (name) => accountsOf(name).flatMap(({ integration }) => breakers.report(shareOf(integration))),
   }
 }
@@ -161,6 +166,11 @@ function reportTogether([own = [], ...others]: readonly (readonly BucketReport[]
     const level = Math.min(...all.map((report) => report.level))
     return { ...bucket, level, consumed: sumOf('consumed'), allowed: sumOf('allowed'), limited: sumOf('limited') }
   })
+}
+
+function lowestOf(all: readonly LowestLevels[]): LowestLevels | null {
+  if (all.length < 2) return all[0] ?? null
+  return Object.fromEntries(bucketNames.map((bucket) => [bucket, Math.min(...all.map((levels) => levels[bucket]))])) as LowestLevels
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What passed in a short time, by integration and destination: all that watching knows of requests. */
+import type { LowestLevels } from '../core/index.ts'
 
 /** Of one integration with one destination. Counters are of requests that were decided or ended within the slice; bytes as they passed in it. */
 export interface Flow {
@@ -40,6 +41,8 @@ export interface Slice {
   readonly from: number
   readonly to: number
   readonly flows: readonly Flow[]
+  /** Of the integrations in it that have buckets; absent where nothing is known of them. */
+  readonly lowest?: Readonly<Record<string, LowestLevels>>
 }
 
 /** In place of a destination: what asked for none, what asked the gateway itself, and all destinations beyond those that are counted each. */

@@ -1,4 +1,5 @@
 /** Usage by windows of time: which there are, how long each is kept, and what a row says. */
+import type { LowestLevels } from '../core/index.ts'
 
 export const usageWindows = ['minute', 'hour', 'day', 'month'] as const
 export type UsageWindow = (typeof usageWindows)[number]
@@ -10,6 +11,8 @@ export interface UsageRow extends Readonly<Record<UsageCount, number>> {
   readonly at: number
   /** Of those that ended, tunnels and WebSockets apart, the longest. */
   readonly maxMs: number
+  /** `null` where it is not known: of callers that proved no integration, and of what an older version kept. */
+  readonly lowest: LowestLevels | null
 }
 
 /** `ended` and `totalMs`: of requests that ended, tunnels and WebSockets apart. */

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { alertTables } from '../alerts/index.ts'
 import { baselineTables } from './baselines.ts'
 import { destinationTables } from './destinations.ts'
-import { usageTables } from './usage-series.ts'
+import { usageLevels, usageTables } from './usage-series.ts'
 
 /** "SLPW" */
 const applicationId = 0x534c5057
@@ -13,6 +13,7 @@ const versions: readonly string[] = [
   `CREATE TABLE store (since INTEGER NOT NULL); ${destinationTables}; ${alertTables}`,
   usageTables,
   baselineTables,
+  usageLevels,
 ]
 
 /** Throws where the file is another program’s, or of a newer version of this one. */

@@ -1,5 +1,6 @@
 /** What each integration did per minute, hour, day and month: added up as it passes, and kept as long as each window says. */
 import type { DatabaseSync } from 'node:sqlite'
+import { bucketNames, type LowestLevels } from '../core/index.ts'
 import type { Flow, Slice } from '../watch/index.ts'
 import { type UsageRow, type UsageSeries, type UsageWindow, usageWindows, windowOf, windowSettings } from '../watch/index.ts'
 import type { Args } from './messages.ts'
@@ -12,6 +13,13 @@ export const usageTables = `
     sent INTEGER NOT NULL, received INTEGER NOT NULL, ended INTEGER NOT NULL, total_ms REAL NOT NULL, max_ms REAL NOT NULL,
     PRIMARY KEY (window, integration, at)
   ) WITHOUT ROWID`
+
+/** `*_left`: the lowest share that was left of a bucket; NULL where it is not known. */
+const levelColumns = bucketNames.map((bucket) => ({
+  bucket,
+  column: `${bucket.replace(/[A-Z]/, (letter) => `_${letter.toLowerCase()}`)}_left`,
+}))
+export const usageLevels = levelColumns.map(({ column }) => `ALTER TABLE usage_series ADD COLUMN ${column} REAL`).join('; ')
 
 export interface UsageSeriesStore {
   take(slice: Slice): void
@@ -27,7 +35,7 @@ export interface UsageSeriesOptions {
   readonly now?: () => number
   /** A SIGKILL loses no more than this. */
   readonly saveEveryMs?: number
-  /** Of one window, of all integrations together: about 80 bytes each. The oldest go first. */
+  /** Of one window, of all integrations together: about 120 bytes each. The oldest go first. */
   readonly maxRows?: number
   /** Of one answer. More than one integration can have of any window. */
   readonly pageRows?: number
@@ -46,11 +54,11 @@ export function createUsageSeries(store: Store, options: UsageSeriesOptions = {}
   let savedAt = Number.NEGATIVE_INFINITY
   let removedAt = Number.NEGATIVE_INFINITY
 
-  function add(at: number, flow: Flow): void {
+  function add(at: number, flow: Flow): Counted | undefined {
     const key = `${at} ${flow.integration}`
     let row = counted.get(key)
     if (row === undefined) {
-      if (counted.size >= maxUnwritten) return
+      if (counted.size >= maxUnwritten) return undefined
       row = { ...nothing, integration: flow.integration, at }
       counted.set(key, row)
     }
@@ -64,6 +72,7 @@ export function createUsageSeries(store: Store, options: UsageSeriesOptions = {}
     row.ended += flow.durationMs.count
     row.totalMs += flow.durationMs.sum
     if (flow.durationMs.max > row.maxMs) row.maxMs = flow.durationMs.max
+    return row
   }
 
   function write(database: DatabaseSync): void {
@@ -73,6 +82,7 @@ export function createUsageSeries(store: Store, options: UsageSeriesOptions = {}
         insert.run(
           ...[index, row.integration, windowOf(window, row.at), row.requests, row.denied, row.limited, row.failed, row.originErrors],
           ...[row.sentBytes, row.receivedBytes, row.ended, row.totalMs, row.maxMs],
+          ...bucketNames.map((bucket) => row.lowest?.[bucket] ?? null),
         )
   }
 
@@ -94,9 +104,13 @@ export function createUsageSeries(store: Store, options: UsageSeriesOptions = {}
   }
 
   return {
-    take({ from, flows }) {
+    take({ from, flows, lowest = {} }) {
       const at = windowOf('minute', from)
-      for (const flow of flows) add(at, flow)
+      for (const flow of flows) {
+        const row = add(at, flow)
+        const levels = Object.hasOwn(lowest, flow.integration) ? lowest[flow.integration] : undefined
+        if (row !== undefined && levels !== undefined) row.lowest = lower(row.lowest, levels)
+      }
     },
     tick() {
       if (now() - savedAt < saveEveryMs) return
@@ -138,18 +152,39 @@ function rowOf(row: Readonly<Record<string, unknown>>): UsageRow {
   return {
     ...{ integration: String(row['integration']), at: number('at'), requests: number('requests'), denied: number('denied') },
     ...{ limited: number('limited'), failed: number('failed'), originErrors: number('origin_errors'), sentBytes: number('sent') },
-    ...{ receivedBytes: number('received'), ended: number('ended'), totalMs: number('total_ms'), maxMs: number('max_ms') },
+    ...{
+      receivedBytes: number('received'),
+      ended: number('ended'),
+      totalMs: number('total_ms'),
+      maxMs: number('max_ms'),
+      lowest: lowestOf(row),
+    },
   }
+}
+
+function lower(known: LowestLevels | null, levels: LowestLevels): LowestLevels {
+  if (known === null) return levels
+  return Object.fromEntries(bucketNames.map((bucket) => [bucket, Math.min(known[bucket], levels[bucket])])) as LowestLevels
+}
+
+/** All of them are known, or none. */
+function lowestOf(row: Readonly<Record<string, unknown>>): LowestLevels | null {
+  if (levelColumns.some(({ column }) => typeof row[column] !== 'number')) return null
+  const share = (column: string) => Number(Number(row[column]).toFixed(4))
+  return Object.fromEntries(levelColumns.map(({ bucket, column }) => [bucket, share(column)])) as LowestLevels
 }
 
 const nothing = {
   ...{ requests: 0, denied: 0, limited: 0, failed: 0, originErrors: 0, sentBytes: 0, receivedBytes: 0 },
-  ...{ ended: 0, totalMs: 0, maxMs: 0 },
+  ...{ ended: 0, totalMs: 0, maxMs: 0, lowest: null },
 }
 
 const upsert = `
-  INSERT INTO usage_series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+  INSERT INTO usage_series VALUES (${Array(13 + bucketNames.length)
+    .fill('?')
+    .join(', ')}) ON CONFLICT DO UPDATE SET
     requests = requests + excluded.requests, denied = denied + excluded.denied, limited = limited + excluded.limited,
     failed = failed + excluded.failed, origin_errors = origin_errors + excluded.origin_errors, sent = sent + excluded.sent,
     received = received + excluded.received, ended = ended + excluded.ended, total_ms = total_ms + excluded.total_ms,
-    max_ms = max(max_ms, excluded.max_ms)`
+    max_ms = max(max_ms, excluded.max_ms),
+    ${levelColumns.map(({ column }) => `${column} = min(ifnull(${column}, excluded.${column}), ifnull(excluded.${column}, ${column}))`).join(', ')}`

@@ -49,11 +49,14 @@ test('usage per window goes on after a restart, as sparks, CSV and JSON', async 
   })
   assert.equal(
     csv.split('\n')[0],
-    'window,at,integration,requests,denied,limited,failed,originErrors,sentBytes,receivedBytes,ended,totalMs,maxMs',
+    'window,at,integration,requests,denied,limited,failed,originErrors,sentBytes,receivedBytes,ended,totalMs,maxMs,arrivalsLowest,requestsLowest,bytesOutLowest,bytesInLowest,concurrencyLowest',
   )
   assert.match(await run('--window', 'day'), /^weather +█ +2 /m)
   const [json = ''] = (await run('--window', 'hour', '--integration', 'weather', '--format', 'json')).split('\n')
   assert.partialDeepStrictEqual(JSON.parse(json), { window: 'hour', integration: 'weather' })
+  const { lowest } = JSON.parse(json)
+  assert.deepEqual([lowest.arrivals, lowest.requests, lowest.concurrency], [0.9995, 0.999, 0.9961])
+  assert.match(csv, /^month,.*,0\.9995,0\.999,1,(?:1|0\.9+),0\.9961$/m)
   assert.match(await run('--format', 'csv'), /^integration,since,allowed,.*\nweather,\S+,2,0,/)
   await eachCase(
     [

@@ -55,6 +55,30 @@ test('the bucket admits exactly what the model admits, and its level is the mode
   )
 })
 
+test('the lowest level is the model’s since the last time it was asked for', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 20 }), steps, (rate, burst, taken) => {
+      const bucket = new Bucket({ rate, burst }, 0)
+      const model = new Model(rate, burst)
+      let now = 0
+      let after: bigint[] = []
+      for (const { wait, tokens, forced } of taken) {
+        now += wait
+        model.advance(now)
+        bucket.take(tokens, now)
+        model.level -= BigInt(tokens) * 1000n
+        after.push(model.level)
+        if (!forced) continue
+        const lowest = after.reduce((least, level) => (level < least ? level : least))
+        assert.ok(Math.abs(bucket.lowest(now) - Number(lowest) / 1000) < 1e-6)
+        assert.ok(Math.abs(bucket.lowest(now) - Number(model.level) / 1000) < 1e-6)
+        after = []
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
 test('after exactly the wait that was told it fits, and a millisecond before it does not', () => {
   fc.assert(
     fc.property(

@@ -70,6 +70,25 @@ test('what passes is added up per minute, hour, day and month, and is there afte
   assert.throws(() => second.answer({ window: 'week' }), /there is no window "week": there are minute, hour, day, month/)
 })
 
+test('of each bucket the lowest level is kept per window; where nothing is known of it, null', (t) => {
+  const { open } = arrange(t)
+  const first = open()
+  const full = { arrivals: 1, requests: 1, bytesOut: 1, bytesIn: 1, concurrency: 1 }
+  const passed = (minute: number, lowest: Slice['lowest']) => ({ ...slice(start + minute * minuteMs, flow()), ...(lowest && { lowest }) })
+  first.take(passed(0, { weather: { ...full, requests: 0.25 }, mail: full }))
+  first.take(passed(0, { weather: { ...full, requests: 0.5, bytesOut: -0.12345 } }))
+  first.save()
+  first.take(passed(1, { weather: { ...full, requests: 0.75 } }))
+  first.take(passed(5, {}))
+  first.save()
+  first.close()
+  const second = open()
+  t.after(second.close)
+  const lowest = (window: 'minute' | 'day') => second.answer({ window }).rows.map((row) => row.lowest)
+  assert.deepEqual(lowest('minute'), [{ ...full, requests: 0.25, bytesOut: -0.1235 }, { ...full, requests: 0.75 }, null])
+  assert.deepEqual(lowest('day')[0], { ...full, requests: 0.25, bytesOut: -0.1235 })
+})
+
 test('each window is kept as long as it says, and no longer', (t) => {
   const { open, setNow } = arrange(t)
   const series = open()
@@ -132,7 +151,7 @@ test('a spark is as high as its window, and a window without requests is blank',
   assert.equal(sparkline([0, 0]), '  ')
   const row = {
     ...{ integration: 'weather', denied: 0, limited: 0, failed: 0, originErrors: 0, sentBytes: 0, receivedBytes: 0 },
-    ...{ ended: 2, totalMs: 9, maxMs: 5 },
+    ...{ ended: 2, totalMs: 9, maxMs: 5, lowest: null },
   }
   const text = formatWindows(
     'minute',

@@ -101,6 +101,13 @@ function windowCharts({ window, seconds }) {
       ],
       percent,
     ),
+    levels: charted(
+      'Quotas',
+      `The most that was used of each quota, by ${window}`,
+      buckets.map((label, index) => ({ label, colour: inks[index] })),
+      percent,
+      { max: 1 },
+    ),
   }
   return {
     made,
@@ -116,6 +123,7 @@ function windowCharts({ window, seconds }) {
       )
       made.latency.update([times, of((r) => (r.ended === 0 ? null : r.totalMs / r.ended)), of((r) => r.maxMs || null)])
       made.volume.update([times, rate((r) => r.receivedBytes), rate((r) => r.sentBytes)])
+      made.levels.update([times, ...buckets.map((bucket) => of((r) => (r.lowest === null ? null : 1 - r.lowest[bucket])))])
       made.errors.update([times, share((r) => r.denied + r.limited), share((r) => r.failed + r.originErrors)])
     },
   }
