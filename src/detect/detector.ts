@@ -148,7 +148,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
     add(pair, added, moment.window)
     for (const hash of flow.pathHashes) addHash(pair, hash)
     drafts.push(...volumes.judge(pair, false, moment))
-    push(drafts, judgeUpload(pair, rules, moment))
+    push(drafts, judgeUpload(pair, added.sentBytes, rules, moment))
     if (isFirst && pair.isNew) {
       drafts.push(judgeFirstUse(pair, integration, moment))
       push(drafts, judgeEncodedName(integration, flow, rules, moment))

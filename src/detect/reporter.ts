@@ -42,7 +42,7 @@ export function createReporter(rules: WatchRules): Reporter {
       return drafts.flatMap((draft) => {
         const { enabled, except, severity, contain } = rules[draft.rule]
         if (!enabled || (name !== null && except.includes(name)) || !isNews(name, draft, at)) return []
-        const { rule, destination, title, detail, measures } = draft
+        const { rule, destination, title, detail, measures, isContained = true } = draft
         return [
           {
             rule,
@@ -55,7 +55,7 @@ export function createReporter(rules: WatchRules): Reporter {
             measures,
             ids: ids.slice(0, 3),
             at,
-            contain: contain ? { state: contain.state, forMs: contain.for } : null,
+            contain: contain && isContained ? { state: contain.state, forMs: contain.for } : null,
             playbook: rule,
           },
         ]

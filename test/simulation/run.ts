@@ -24,6 +24,8 @@ console.log(
   'false alerts by rule',
   Object.fromEntries([...Map.groupBy(falseAlerts, ({ rule }) => rule)].map(([rule, all]) => [rule, all.length])),
 )
+const contained = falseAlerts.filter(({ contain }) => contain !== null).length
+console.log(`contained for a false alert: ${contained} in ${weeks} integration-weeks`)
 console.log(`information per integration and week ${(sum(({ infos }) => infos.length) / weeks).toFixed(3)}`)
 console.log(
   `${sum(({ flows }) => flows)} flows, ${((1000 * sum(({ detectorMs }) => detectorMs)) / sum(({ flows }) => flows)).toFixed(2)} µs each`,

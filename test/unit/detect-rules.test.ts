@@ -168,3 +168,16 @@ test('what the gateway says of itself is found as its rules say: share of a quot
   assert.deepEqual(found({}, 'disk', {}), [['storage', 'critical']])
   assert.deepEqual(found({}, 'reference', { count: 1 }), [['reference', 'critical']])
 })
+
+test('a small upload to a new destination is reported, and contained once it has become large, however slowly', () => {
+  const found = foundOnThursday({}, 10 * hours, 12 * hours, () => [
+    flow({ destination: drop, requests: 1, sentBytes: 600_000, receivedBytes: 1000 }),
+  ]).filter(({ rule }) => rule === 'exfiltration')
+  assert.deepEqual(
+    found.map(({ at: time, contain }) => [(time - thursday - 10 * hours) / minutes, contain?.state ?? null]),
+    [
+      [5, null],
+      [45, 'suspended'],
+    ],
+  )
+})

@@ -26,11 +26,11 @@ const quiet: Flow = {
 }
 
 /** `given`: `watch.rules`, as it is written in YAML. */
-const fed = (flows: readonly Partial<Flow>[], given = {}) => {
+const fed = (flows: readonly Partial<Flow>[], given = {}, sliceMs = 1000) => {
   const detector = createDetector({ rules: rulesFrom(watchRulesSchema.parse(given)), baselines: createMemoryStore() })
-  return flows.flatMap((flow, second) => {
-    const from = monday + second * 1000
-    return detector.take({ from, to: from + 1000, flows: [{ ...quiet, ...flow }] })
+  return flows.flatMap((flow, index) => {
+    const from = monday + index * sliceMs
+    return detector.take({ from, to: from + sliceMs, flows: [{ ...quiet, ...flow }] })
   })
 }
 
@@ -42,6 +42,27 @@ test('10 MB to a destination that is allowed but new are found in the second in 
   assert.deepEqual(found?.ids, ['r2'])
   assert.equal(found?.at, monday + 2000)
   assert.deepEqual(found?.contain, { state: 'suspended', forMs: 1_800_000 })
+})
+
+test('what an integration that has just begun sends slowly is reported, and what it sends fast is contained too', () => {
+  const part = { destination: 'backup.example.net:443', sentBytes: 1_000_000, receivedBytes: 200 }
+  const findings = fed([...Array.from({ length: 12 }, () => part), { ...part, sentBytes: 4_500_000 }], {}, 30_000)
+  assert.deepEqual(
+    findings.map(({ at, contain }) => [(at - monday) / 30_000, contain?.state ?? null]),
+    [
+      [5, null],
+      [13, 'suspended'],
+    ],
+  )
+})
+
+test('10 MB that fall into two minutes are contained', () => {
+  const half = { destination: 'drop.example.net:443', sentBytes: 5_000_000, receivedBytes: 200 }
+  const findings = fed([...Array.from({ length: 59 }, () => ({})), half, half])
+  assert.deepEqual(
+    findings.map(({ contain }) => contain?.state),
+    ['suspended'],
+  )
 })
 
 test('watch.rules replaces settings by the rule’s name, and turns rules off', () => {

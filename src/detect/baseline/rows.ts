@@ -38,6 +38,9 @@ const single = layout({
   /** Since the first use. */
   totalSent: 1,
   totalReceived: 1,
+  /** The minute of the last upload to a pair that is new, and what was sent in it. */
+  minute: 1,
+  minuteSent: 1,
   /** Hours with more sent than usual, less those without; windows in a row with mostly failures. */
   leakHours: 1,
   failedWindows: 1,

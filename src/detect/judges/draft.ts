@@ -22,6 +22,8 @@ export interface Draft {
   readonly measures: readonly Measured[]
   /** Grows with how grave it is: ten times as much is reported at once, whatever was reported before. */
   readonly weight: number
+  /** `false`: it is only told, whatever its rule does else. */
+  readonly isContained?: boolean
 }
 
 /** A number of a row against its baseline, as numbers that people read. */
