@@ -10,6 +10,7 @@ import {
   closeWindow,
   createClock,
   createRegistry,
+  createWeek,
   field,
   type Integration,
   type Learned,
@@ -56,6 +57,8 @@ export interface Detector {
 export interface Watched {
   readonly rules: WatchRules
   readonly baselines: BaselineStore
+  /** In which hours of the week are meant; UTC where absent. */
+  readonly timeZone?: string
 }
 
 /** What is counted of the integration only. */
@@ -70,11 +73,12 @@ const longSliceMs = 10_000
 /** Longer names are cut: no row of the store grows with what an integration asks for. */
 const maxNameLength = 300
 
-export function createDetector({ rules, baselines }: Watched): Detector {
+export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched): Detector {
   const registry = createRegistry(baselines)
   const volumes = createVolumeJudge(rules)
   const reporter = createReporter(rules)
-  const clock = createClock()
+  const week = createWeek(timeZone)
+  const clock = createClock(week)
   let toClose: Pair[] = []
   let hour = Number.NaN
   let closings = 0
@@ -92,7 +96,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
     floats[at + field.window] = moment.window
     if (floats[at + field.hour] !== moment.hour) {
       if (!isWhole && (floats[at + field.hour] ?? 0) < moment.hour) found.push(judgeLeak(pair, rules, moment))
-      closeHour(pair, registry.profile(pair), moment.hour, isWhole ? integration.destinations : null)
+      closeHour(pair, registry.profile(pair), moment.hour, week, isWhole ? integration.destinations : null)
       if (isWhole) {
         integration.destinations = 0
         integration.deniedNames.clear()
@@ -174,7 +178,7 @@ export function createDetector({ rules, baselines }: Watched): Detector {
       const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)
       return reporter.report(integration, [draft], [], moment.at)
     },
-    usual: (integration) => usualOf(registry, integration, clock.now()),
+    usual: (integration) => usualOf(registry, integration, clock.now(), timeZone),
     scores(name) {
       const known = [...registry.integrations().values()].filter((integration) => name === undefined || integration.name === name)
       const moment = clock.now()

@@ -14,7 +14,7 @@ export interface Measured {
   readonly deviations: number | null
   /** How many hours or windows the baseline has seen. */
   readonly samples: number
-  /** 0 is Monday, 00:00 to 01:00 UTC. */
+  /** 0 is Monday, 00:00 to 01:00 in `watch.timeZone`. */
   readonly hourOfWeek: number
 }
 

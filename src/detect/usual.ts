@@ -26,9 +26,11 @@ export interface UsualHour {
 }
 
 export interface Usual {
+  /** Of its hours of the week. */
+  readonly timeZone: string
   /** Hours that were learned; 0: nothing is known yet. */
   readonly hours: number
-  /** Per measure, for each hour of the week (0 is Monday, 00:00 UTC), of that whole hour; `null`: that hour was not seen yet. */
+  /** Per measure, for each hour of the week (0 is Monday, 00:00 to 01:00), of that whole hour; `null`: that hour was not seen yet. */
   readonly week: Readonly<Record<string, readonly (UsualHour | null)[]>>
   readonly destinations: readonly {
     readonly destination: string
@@ -44,12 +46,13 @@ export interface Usual {
 }
 
 /** `null`: nothing was learned of it. Destinations are those that were used since this process began. */
-export function usualOf(registry: Registry, name: string, { at, window }: Moment): Usual | null {
+export function usualOf(registry: Registry, name: string, { at, window }: Moment, timeZone: string): Usual | null {
   // Before the first slice it is not known what the time is.
   const integration = at === 0 ? null : registry.find(name, window)
   if (integration === null) return null
   const { whole, pairs } = integration
   return {
+    timeZone,
     hours: whole.floats[whole.at + field.hours] ?? 0,
     week: Object.fromEntries(shownMeasures.map((measure) => [measure, weekOf(registry, integration, measures.indexOf(measure))])),
     destinations: [...pairs.values()].map(usualOfPair),

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import type { JsonObject } from '../core/index.ts'
+import { isTimeZone } from '../text/index.ts'
 import { CheckError } from './finding.ts'
-import { createLocalTime } from './local-hours.ts'
 
 export const reviewRego = join(import.meta.dirname, '../../rego/review')
 
@@ -43,13 +43,4 @@ function readGiven(file: string): Promise<string> {
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new CheckError(`${file} cannot be read: ${error.code}`)
   })
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    createLocalTime(name)
-    return true
-  } catch {
-    return false
-  }
 }

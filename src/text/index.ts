@@ -1,4 +1,4 @@
-/** JSON with the spelling of its numbers, header lists, and text of others and amounts inside messages. */
+/** JSON with the spelling of its numbers, header lists, text of others and amounts inside messages, and names of time zones. */
 export { bytesText, counted, countText, durationText, percentText } from './amounts.ts'
 export {
   hasMembers,
@@ -14,4 +14,5 @@ export { fieldObject } from './field-object.ts'
 export { connectionNames, headersOf, queryOf, withoutHeaders } from './header-list.ts'
 export { parseJson, type Revive } from './parse-json.ts'
 export { scanJson } from './scan-json.ts'
+export { isTimeZone } from './time-zone.ts'
 export { visibleLines, visibleText } from './visible-text.ts'

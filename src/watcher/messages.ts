@@ -9,6 +9,7 @@ export interface WatcherSettings {
   /** Of the store. */
   readonly file: string
   readonly rules: WatchRules
+  readonly timeZone: string
   readonly receivers: readonly ReceiverConfig[]
   /** An alert that is not found for so long is resolved. */
   readonly resolveAfterMs: number

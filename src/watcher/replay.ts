@@ -8,6 +8,7 @@ export interface ReplayOptions {
   /** Oldest first; others than those of requests and breakers are passed over. */
   readonly records: AsyncIterable<unknown>
   readonly rules: WatchRules
+  readonly timeZone: string
   /** Milliseconds since the epoch: what is found in this time is given, and what is before it is learned from. */
   readonly from: number
   readonly to: number
@@ -64,10 +65,10 @@ const maxSummed = 100_000
  * Findings, oldest first. Bytes count when their request ended: when they passed is not recorded. Records know no owner. Throws what
  * reading throws.
  */
-export async function* replay({ records, rules, from, to }: ReplayOptions): AsyncGenerator<Finding> {
+export async function* replay({ records, rules, timeZone, from, to }: ReplayOptions): AsyncGenerator<Finding> {
   const clock = { at: 0, monotonic: 0 }
   const observer = createObserver({ onFirstUse: () => {}, now: () => clock.at, monotonic: () => clock.monotonic })
-  const detector = createDetector({ rules, baselines: createMemoryStore() })
+  const detector = createDetector({ rules, timeZone, baselines: createMemoryStore() })
   const open = new Map<string, Open>()
 
   function turnTo(at: number): void {

@@ -36,8 +36,8 @@ export function usual(at: number): readonly Flow[] {
   return hour >= 8 && hour < 18 ? [flow(), flow(refused)] : []
 }
 
-export const detectorWith = (given: unknown = {}, baselines = createMemoryStore()): Detector =>
-  createDetector({ rules: rulesFrom(watchRulesSchema.parse(given)), baselines })
+export const detectorWith = (given: unknown = {}, baselines = createMemoryStore(), timeZone = 'UTC'): Detector =>
+  createDetector({ rules: rulesFrom(watchRulesSchema.parse(given)), baselines, timeZone })
 
 /** Slices from `from` to `to`, each with what is usual then and `more`; what was found. */
 export function pass(detector: Detector, from: number, to: number, more: (at: number) => readonly Flow[] = () => []): readonly Finding[] {

@@ -58,3 +58,13 @@ for (const [receivers, message] of Object.entries(bad)) {
     assert.match((await problemsOf(folder, load)).join('\n'), message)
   })
 }
+
+test('refuses a time zone that there is not, and takes one that there is', async (t) => {
+  const wrong = arrange(t, '{ timeZone: Europe/Atlantis }')
+  assert.match(
+    (await problemsOf(wrong.folder, wrong.load)).join('\n'),
+    /watch\.timeZone: expected the name of a time zone, such as "Europe\/Berlin"/,
+  )
+  assert.equal(arrange(t, '{ timeZone: Europe/Berlin }').load().watch?.timeZone, 'Europe/Berlin')
+  assert.equal(arrange(t, '{}').load().watch?.timeZone, 'UTC')
+})

@@ -29,6 +29,7 @@ async function found(records: readonly object[], { from = start, to = start + 60
   for await (const { rule, integration, destination, at, ids } of replay({
     records: read(),
     rules: rulesFrom(watchRulesSchema.parse(rules)),
+    timeZone: 'UTC',
     from,
     to,
   }))

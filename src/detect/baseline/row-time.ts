@@ -2,7 +2,8 @@
 import { denied, distinct, failed, isOfSilence, latency, measureCount, ratioOf, received, requests, sent, uploadRatio } from './measures.ts'
 import { createExpectation, type Expectation, expectHour, learnHour, levels } from './profile.ts'
 import { field, half, type Row, windowMeasures } from './rows.ts'
-import { fromOctaves, hourOfWeek, toOctaves } from './scale.ts'
+import { fromOctaves, toOctaves } from './scale.ts'
+import type { Week } from './week.ts'
 
 export const windowMs = 300_000
 export const windowsPerHour = 12
@@ -132,7 +133,7 @@ const scratch = new Float32Array(measureCount)
 const expected = createExpectation()
 
 /** Learns the open hour and the silent ones after it, and expects `hour`. `profile` is changed; `distinctCount` where it is not of hashes. */
-export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctCount: number | null = null): void {
+export function closeHour(row: Row, profile: Uint8Array, hour: number, week: Week, distinctCount: number | null = null): void {
   const { floats, words, halves, at } = row
   const open = floats[at + field.hour] ?? 0
   const silent = hour - open - 1
@@ -144,16 +145,16 @@ export function closeHour(row: Row, profile: Uint8Array, hour: number, distinctC
     const values = isActive ? hourValues(row, scratch, distinctCount) : null
     noteShift(row, values, Math.min(silent, maxShiftHours))
     if (values !== null) learnResiduals(row, values)
-    learnHour(profile, hourOfWeek(open), values, bound)
-    if (silent <= maxSilentHours) for (let index = open + 1; index < hour; index++) learnHour(profile, hourOfWeek(index), null, null)
+    learnHour(profile, week.hourOf(open), values, bound)
+    if (silent <= maxSilentHours) for (let index = open + 1; index < hour; index++) learnHour(profile, week.hourOf(index), null, null)
     floats[at + field.hours] = Math.min(1e6, (floats[at + field.hours] ?? 0) + 1 + (silent <= maxSilentHours ? silent : 0))
-    const days = Math.floor(hour / 24) - Math.floor(open / 24)
+    const days = week.dayOf(hour) - week.dayOf(open)
     if (days > 0) endDays(row, days)
   }
   floats[at + field.hour] = hour
   floats.fill(0, at + field.hourSums, at + field.hourSums + 7)
   words.fill(0, at + field.hashes, at + field.hashes + 4)
-  expectHour(profile, hourOfWeek(hour), expected)
+  expectHour(profile, week.hourOf(hour), expected)
   if (isLearned) shiftFirstWeekend(row, expected)
   halves.set(expected.center, 2 * at + half.center)
   halves[2 * at + half.level] = expected.level

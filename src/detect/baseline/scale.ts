@@ -18,7 +18,4 @@ export const fromByte = (byte: number): number => byte / stepsPerOctave
 export const deviationsPerMad = 1.4826
 
 export const hoursOfWeek = 168
-
-/** 0 is Monday, 00:00 to 01:00 UTC; hour 0 of the epoch was on a Thursday. */
-export const hourOfWeek = (hour: number): number => (((hour + 72) % hoursOfWeek) + hoursOfWeek) % hoursOfWeek
 export const isWeekend = (ofWeek: number): boolean => ofWeek >= 120

@@ -5,7 +5,6 @@ import {
   field,
   fromOctaves,
   half,
-  hourOfWeek,
   type Measure,
   type Moment,
   measures,
@@ -27,7 +26,7 @@ export interface Draft {
 }
 
 /** A number of a row against its baseline, as numbers that people read. */
-export function measured(row: Row, measure: number, of: 'window' | 'hour', value: number, { hour }: Moment): Measured {
+export function measured(row: Row, measure: number, of: 'window' | 'hour', value: number, { hourOfWeek }: Moment): Measured {
   const { median, mad } = baselineOf(row, measure, of)
   const usual = fromOctaves(median)
   return {
@@ -37,19 +36,19 @@ export function measured(row: Row, measure: number, of: 'window' | 'hour', value
     mad: rounded(fromOctaves(median + mad) - usual),
     deviations: rounded((toOctaves(value) - median) / (deviationsPerMad * mad)),
     samples: (of === 'hour' ? row.halves[2 * row.at + half.samples] : row.floats[row.at + field.windows]) ?? 0,
-    hourOfWeek: hourOfWeek(hour),
+    hourOfWeek,
   }
 }
 
 /** A number that was passed without a baseline. */
-export const withoutBaseline = (measure: string, value: number, { hour }: Moment): Measured => ({
+export const withoutBaseline = (measure: string, value: number, { hourOfWeek }: Moment): Measured => ({
   measure,
   value: rounded(value),
   median: null,
   mad: null,
   deviations: null,
   samples: 0,
-  hourOfWeek: hourOfWeek(hour),
+  hourOfWeek,
 })
 
 const nameOf = (measure: number, of: 'window' | 'hour'): string => {

@@ -129,8 +129,16 @@ function windowCharts({ window, seconds }) {
   }
 }
 
-/** An hour of the week as baselines count them: 0 is Monday, 00:00 UTC; the first hour of the epoch was on a Thursday. */
-const hourOfWeek = (ms) => (Math.floor(ms / 3_600_000) + 72) % 168
+const days = ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']
+
+/** The hour of the week of a time, as baselines count them: 0 is Monday, 00:00 to 01:00 in the time zone. */
+function hoursOfWeek(timeZone) {
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', hour: '2-digit', hourCycle: 'h23' })
+  return (ms) => {
+    const part = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, value]))
+    return 24 * days.indexOf(part.weekday) + Number(part.hour)
+  }
+}
 
 const compared = [
   { measure: 'requests', title: 'Requests against what is usual', unit: 'Requests per hour', format: count, of: (row) => row.requests },
@@ -147,6 +155,7 @@ const compared = [
 export function usualCharts(rows, usual) {
   const whole = rows.filter(({ at }) => at + 3_600_000 <= Date.now())
   const times = whole.map(({ at }) => at / 1000)
+  const hourOfWeek = hoursOfWeek(usual.timeZone)
   return compared.map(({ measure, title, unit, format, of }) => {
     const made = chart({
       label: `${unit} over the last days, with the band of what is usual for each hour of the week`,
