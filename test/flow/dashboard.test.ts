@@ -143,6 +143,20 @@ browserTest('the log is asked, summed and taken away as a file; one record comes
   await visitor.close()
 })
 
+browserTest('what was read of the log is one row until it is asked for, so that it does not hide what happened', async () => {
+  const visitor = await enter('auditor')
+  const { page } = visitor
+  await visitor.go('integration/weather', 'Recent decisions')
+  await page.getByText('default/network/0').first().waitFor()
+  await visitor.go('audit?filter=type:read', 'The log was read')
+  const before = await page.locator('tbody tr').count()
+  await page.getByRole('button', { name: 'Show' }).first().click()
+  await page.getByText('what=records').first().waitFor()
+  assert.ok((await page.locator('tbody tr').count()) > before)
+  assert.deepEqual(visitor.faults, [])
+  await visitor.close()
+})
+
 browserTest('what others chose is text on every page, whatever it looks like', async () => {
   const [markup, turned] = ['<img src=x onerror=alert(1)>', 'a\u202egnp.exe\u001b[2J']
   const labels = { team: markup }

@@ -5,9 +5,10 @@ import { askGateway } from '../../src/cli/admin-client.ts'
 import { doctor } from '../../src/cli/doctor.ts'
 import { startReceiver } from '../support/alert-receivers.ts'
 import { eachCase } from '../support/cases.ts'
+import { command } from '../support/command.ts'
 import { eventually } from '../support/eventually.ts'
 import { grant, toLocalhost } from '../support/grant.ts'
-import { createInstallation, exchangeUntilCut, type Installation, proxyHeader, startHere } from '../support/installation.ts'
+import { createInstallation, exchangeUntilCut, type Installation, main, proxyHeader, startHere } from '../support/installation.ts'
 import { bodyOf, startOrigin } from '../support/origin.ts'
 
 const checkOf = async ({ configFile }: Installation) =>
@@ -105,6 +106,11 @@ test('a receiver that takes nothing is named by doctor and status, with the reas
     receivers: 1,
     failing: [{ name: 'ops', waiting: 1 }],
   })
+  const { stdout } = await command(process.execPath, [main, 'watch', 'status', '--config', installation.configFile])
+  assert.match(
+    stdout,
+    /^alerts {4}1 open \(critical at most\), 0 in hand\nreceiver {2}ops takes nothing: .*out of order; 1 message waits$/m,
+  )
   const { state, detail } = await checkOf(installation)
   assert.equal(state, 'warn')
   assert.match(detail, /^ops: .*answers with 500: out of order; 1 message waits, since 2\S+Z\n/)

@@ -1,4 +1,6 @@
 /** `sallyport watch status`: how watching is. */
+import type { AlertsSummary } from '../../gateway/index.ts'
+import { counted, visibleText } from '../../text/index.ts'
 import { ask } from '../admin-client.ts'
 import { CommandError } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
@@ -15,6 +17,7 @@ interface Status {
     readonly restored: number
     readonly unreadable: number
   } | null
+  readonly alerts: AlertsSummary | null
 }
 
 /** Throws `CommandError` where nothing is watched. */
@@ -24,7 +27,7 @@ export async function statusOf(config: string | undefined): Promise<Status> {
   return watch
 }
 
-export function statusText({ pid, restarts, slices, store, learned }: Status): string {
+export function statusText({ pid, restarts, slices, store, learned, alerts }: Status): string {
   const kept = store?.kept === 'memory' ? 'in memory: it is lost with the process' : `in a file, since ${store?.since}`
   const lines = [
     ['process', pid === null ? 'none: it is being started' : `${pid}, started again ${restarts} times`],
@@ -32,8 +35,20 @@ export function statusText({ pid, restarts, slices, store, learned }: Status): s
     ['learned', store === null ? 'not known yet' : kept],
     ...(learned === null ? [] : [['known', knownText(learned)]]),
     ...(store === null || store.problem === null ? [] : [['store', store.problem]]),
+    ...(alerts === null ? [] : alertLines(alerts)),
   ]
   return lines.map(([name = '', text]) => `${name.padEnd(9)} ${text}\n`).join('')
+}
+
+function alertLines({ open, acknowledged, highest, failing }: AlertsSummary): readonly (readonly string[])[] {
+  const worst = highest === null ? '' : ` (${highest} at most)`
+  return [
+    ['alerts', `${open} open${worst}, ${acknowledged} in hand`],
+    ...failing.map(({ name, problem, waiting }) => [
+      'receiver',
+      visibleText(`${name} takes nothing: ${problem}; ${counted(waiting, 'message waits', 'messages wait')}`),
+    ]),
+  ]
 }
 
 function knownText({ integrations, hours, restored, unreadable }: NonNullable<Status['learned']>): string {

@@ -1,10 +1,11 @@
 /** Questions to the audit log; one record with everything about it, and its proof to download. */
 import { get } from '../lib/api.js'
-import { el, fill, given, lines } from '../lib/dom.js'
+import { el, fill, given } from '../lib/dom.js'
 import { filterInput, queryOf } from '../lib/filter.js'
 import { at, bytes, count, csv, decisionOf, ms, subjectOf } from '../lib/format.js'
 import { holdsPanel } from '../lib/holds.js'
-import { button, card, decisionBadge, download, integrationLink, notice, table } from '../lib/parts.js'
+import { button, decisionBadge, download, integrationLink, notice, table } from '../lib/parts.js'
+import { recordPanel, requestPanel } from '../lib/record.js'
 import { explainPanel } from '../lib/why.js'
 
 const columns = [
@@ -18,6 +19,14 @@ const columns = [
   { name: '' },
 ]
 const sums = ['host', 'rule', 'integration', 'identity', 'decision', 'status', 'problem', 'method', 'kind', 'path', 'hour', 'day', 'type']
+const sumNames = {
+  requests: 'Requests',
+  allowed: 'Allowed',
+  denied: 'Denied',
+  refused: 'Refused',
+  sentBytes: 'Sent',
+  receivedBytes: 'Received',
+}
 const csvColumns = [
   'index',
   'time',
@@ -43,6 +52,8 @@ export function render({ main, query, mayAct }) {
   let filter = query.get('filter') ?? (query.get('id') ? `id:${query.get('id')}` : '')
   let [since, until] = [query.get('since') ?? '', query.get('until') ?? '']
   let entries = []
+  /** Runs of reads that are shown one by one, by the index of their newest. */
+  const unfolded = new Set()
   let next = null
   let abort = new AbortController()
   const left = new AbortController()
@@ -110,10 +121,14 @@ export function render({ main, query, mayAct }) {
     if (page === null) return
     entries = cursor === null ? page.entries : [...entries, ...page.entries]
     next = page.next
-    const rows = entries.map(rowFor)
+    drawRecords()
+  }
+
+  function drawRecords() {
+    const rows = runsOf(entries).map((run) => (run.length === 1 || unfolded.has(run[0].index) ? run.map(rowFor) : [readsRow(run)]))
     fill(
       result,
-      el('section.card.flush', {}, table('Entries of the audit log, newest first', columns, rows, 'Nothing in the log matches.')),
+      el('section.card.flush', {}, table('Entries of the audit log, newest first', columns, rows.flat(), 'Nothing in the log matches.')),
       next === null
         ? null
         : el(
@@ -132,13 +147,34 @@ export function render({ main, query, mayAct }) {
     const cells = (row) =>
       keys.map((key) =>
         typeof row[key] === 'number'
-          ? count(row[key])
+          ? (/Bytes$/.test(key) ? bytes : count)(row[key])
           : row[key] === null
             ? '–'
             : given(typeof row[key] === 'object' ? JSON.stringify(row[key]) : row[key]),
       )
-    const named = keys.map((key) => ({ name: key, kind: typeof entries[0][key] === 'number' ? 'number' : undefined }))
+    const named = keys.map((key) => ({
+      name: key === 'value' ? name : (sumNames[key] ?? key),
+      kind: typeof entries[0][key] === 'number' ? 'number' : undefined,
+    }))
     fill(result, el('section.card.flush', {}, table(`Sums by ${name}`, named, entries.map(cells))))
+  }
+
+  /** What operators read is recorded too, what this page reads among it: it must not hide what happened. */
+  function readsRow(run) {
+    const [newest] = run
+    const show = () => {
+      unfolded.add(newest.index)
+      drawRecords()
+    }
+    const whats = [...new Set(run.map(({ detail }) => /\bwhat=(\S+)/.exec(detail ?? '')?.[1] ?? 'the log'))]
+    return [
+      el('time', { datetime: newest.time ?? '' }, at(newest.time)),
+      el('code', {}, 'read'),
+      '–',
+      el('span.quiet', {}, `The log was read ${count(run.length)} times: `, given(whats.join(', '), 'span')),
+      ...['', '', ''],
+      button('Show', show, 'small'),
+    ]
   }
 
   function rowFor(entry) {
@@ -167,8 +203,8 @@ export function render({ main, query, mayAct }) {
     fill(
       panel,
       entry.id === null || decisionOf(entry) === null
-        ? recordPanel(entry)
-        : [explainPanel(entry.id, { onClose: close }), requestPanel(entry.id)],
+        ? recordPanel(entry, { onClose: close, signal: left.signal })
+        : [explainPanel(entry.id, { onClose: close }), requestPanel(entry.id, left.signal)],
     )
     panel.querySelector('h2')?.focus()
   }
@@ -180,69 +216,6 @@ export function render({ main, query, mayAct }) {
     panel.querySelector('h2')?.focus()
   }
 
-  function recordPanel(entry) {
-    const facts = Object.entries(entry).filter(([, value]) => value !== null && value !== undefined)
-    return el(
-      'aside.card.why',
-      { 'aria-label': 'One record' },
-      el('div.card-head', {}, el('h2', { tabindex: '-1' }, `Record ${entry.index}`), button('Close', close, 'plain')),
-      el(
-        'dl.facts',
-        {},
-        facts.map(([name, value]) => [el('dt', {}, name), el('dd', {}, given(String(value)))]),
-      ),
-      el('div.buttons.start', {}, proofButton(entry.index)),
-    )
-  }
-
-  /** Each record about the request, as it is in the log. */
-  function requestPanel(id) {
-    const box = card('Records', el('p.quiet', {}, 'Reading…'))
-    get(`/v1/audit/requests/${encodeURIComponent(id)}`)
-      .then(({ records: all, inside = [] }) =>
-        fill(
-          box,
-          el('h2', {}, 'Records'),
-          all.map(({ index, record }) =>
-            el(
-              'details',
-              {},
-              el('summary', {}, `${index}: `, given(record.type)),
-              lines(JSON.stringify(record, null, 2)),
-              el('div.buttons.start', {}, proofButton(index)),
-            ),
-          ),
-          inside.length === 0
-            ? null
-            : [
-                el('h3', {}, 'Inside it'),
-                el(
-                  'ul.plain-list',
-                  {},
-                  inside.map((one) =>
-                    el('li', {}, decisionBadge(decisionOf(one)), ' ', given(subjectOf(one)), ` ${bytes(one.receivedBytes ?? 0)}`),
-                  ),
-                ),
-              ],
-        ),
-      )
-      .catch((error) => fill(box, el('h2', {}, 'Records'), notice('bad', error.message)))
-    return box
-  }
-
-  function proofButton(index) {
-    const said = el('span', { role: 'status' })
-    const act = async () => {
-      try {
-        download(`record-${index}.tlog-proof`, 'text/plain', await proofOf(index, abort.signal))
-        fill(said, ' downloaded: “sallyport audit verify FILE --key KEY” verifies it without the log')
-      } catch (error) {
-        fill(said, notice('bad', error.message))
-      }
-    }
-    return [button('Download proof', () => void act(), 'small'), said]
-  }
-
   ask()
   return {
     stop() {
@@ -252,13 +225,13 @@ export function render({ main, query, mayAct }) {
   }
 }
 
-/** A record that was just written is in the next checkpoint, which is signed within a second. */
-async function proofOf(index, signal, tries = 3) {
-  try {
-    return await get(`/v1/audit/proofs/${index}`, signal)
-  } catch (error) {
-    if (tries === 0 || ![404, 429, 503].includes(error.status)) throw error
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    return await proofOf(index, signal, tries - 1)
+/** Entries one by one, and those of reads that follow each other together. */
+function runsOf(entries) {
+  const runs = []
+  for (const entry of entries) {
+    const last = runs.at(-1)
+    if (entry.type === 'read' && last?.[0].type === 'read') last.push(entry)
+    else runs.push([entry])
   }
+  return runs
 }
