@@ -3,7 +3,7 @@ import type { AuthorityFolder, TrustFolder } from '../config/index.ts'
 import { openAuthority, publishedIn, type RecordRotation, rotateAuthority } from './authority.ts'
 import { readAuthority } from './authority-files.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
-import { publish } from './trust-folder.ts'
+import { holdTrustFolder, prepareTrustFolder, publish } from './trust-folder.ts'
 
 export interface AuthorityKeeper {
   /** The one that signs now. Rejects with what kept it from being opened. */
@@ -22,10 +22,21 @@ export interface AuthorityKeeperOptions {
 }
 
 export function createAuthorityKeeper({ files, trust, record, onUnpublished }: AuthorityKeeperOptions): AuthorityKeeper {
-  let current = openAuthority(files, trust)
+  let release = () => {}
+  let isClosed = false
+  let current = open()
   let ending: NodeJS.Timeout | null = null
   let queue: Promise<unknown> = current
   current.then(awaitEnd, () => {})
+
+  async function open(): Promise<CertificateAuthority> {
+    if (trust !== files) {
+      await prepareTrustFolder(trust.folder)
+      // Before anything is written there.
+      if (!isClosed) release = holdTrustFolder(trust.folder)
+    }
+    return openAuthority(files, trust)
+  }
 
   function awaitEnd({ overlap }: CertificateAuthority): void {
     if (ending !== null) clearTimeout(ending)
@@ -64,6 +75,8 @@ export function createAuthorityKeeper({ files, trust, record, onUnpublished }: A
         return rotated
       }),
     close() {
+      isClosed = true
+      release()
       if (ending !== null) clearTimeout(ending)
     },
   }

@@ -2,7 +2,7 @@
 import { chmod, lstat, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrustFolder } from '../config/index.ts'
-import { writeAtomically } from '../files/index.ts'
+import { FolderLockError, lockFolder, requireLocal, writeAtomically } from '../files/index.ts'
 import { trustedRoots } from '../sockets/index.ts'
 import type { CertificateAuthority } from './certificate-authority.ts'
 import { readTrustApart, type TrustMaterial } from './startup-process.ts'
@@ -51,6 +51,24 @@ export async function prepareTrustFolder(folder: string): Promise<void> {
   const ofLink = given.isSymbolicLink() ? problemOfOwner(given.uid, 'is a link that belongs') : null
   const problem = problemOfMode(bits) ?? problemOfOwner(uid) ?? ofLink
   if (problem !== null) throw new Error(`trust cannot be at ${folder}: ${problem}`)
+}
+
+/**
+ * Two gateways would each write their own CA there, and clients of the one that started first would trust the other. The returned
+ * function gives the folder back. Throws `FolderLockError` where another gateway has it; where a lock would prove nothing (a file
+ * system over a network), none is taken.
+ */
+export function holdTrustFolder(folder: string): () => void {
+  try {
+    requireLocal(folder)
+  } catch {
+    return () => {}
+  }
+  try {
+    return lockFolder(folder, { prefix: '.' })
+  } catch (error) {
+    throw new FolderLockError(`each gateway needs a trust folder of its own: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function problemOfMode(bits: number): string | null {

@@ -139,7 +139,7 @@ export function createConfigSchema(sources: Sources) {
       kind: z.literal('Gateway').describe('What this file describes.'),
       state: path('Folder for what the gateway keeps: CA, sockets, caches, audit log.').prefault('./state'),
       trust: path(
-        'Folder where clients find the gateway’s CA, mode 0755 and outside the state folder, which nobody else can enter: `ca.crt`, `ca.der`, and with the system’s roots `bundle.crt` and `truststore.p12` (for the JVM). Written at each start and when the CA is rotated. Where absent, they are in `ca` of the state folder only.',
+        'Folder where clients find the gateway’s CA, mode 0755 and outside the state folder, which nobody else can enter: `ca.crt`, `ca.der`, and with the system’s roots `bundle.crt` and `truststore.p12` (for the JVM). Written at each start and when the CA is rotated. Each gateway needs one of its own: a second one does not start with it. Where absent, they are in `ca` of the state folder only.',
       ).optional(),
       integrations: path('Folder of manifests, one `.yaml` an integration.').prefault('./integrations'),
       listeners: z

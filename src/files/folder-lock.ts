@@ -43,6 +43,8 @@ const knownOthers: Readonly<Record<number, string>> = {
 export interface FolderLockOptions {
   /** Of the folder, as `statfs` names it; a test says another. */
   readonly fileSystemOf?: (folder: string) => number
+  /** In front of the names of its files; of a folder that others read, a dot. */
+  readonly prefix?: string
 }
 
 /**
@@ -51,10 +53,10 @@ export interface FolderLockOptions {
  * that none does. Node's SQLite takes the lock (a POSIX record lock), since Node itself has none: its file must not be opened in
  * this process by anything else, which would release it.
  */
-export function lockFolder(folder: string, { fileSystemOf = typeOf }: FolderLockOptions = {}): () => void {
+export function lockFolder(folder: string, { fileSystemOf = typeOf, prefix = '' }: FolderLockOptions = {}): () => void {
   requireLocal(folder, fileSystemOf)
-  const file = join(folder, lockName)
-  const holder = join(folder, 'gateway.pid')
+  const file = join(folder, `${prefix}${lockName}`)
+  const holder = join(folder, `${prefix}gateway.pid`)
   const database = take(file, holder)
   try {
     chmodSync(file, 0o600)

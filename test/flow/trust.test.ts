@@ -59,7 +59,10 @@ test('the trust folder has the CA in each form, for every user to read and none 
   const umask = process.umask(0o077)
   t.after(() => process.umask(umask))
   const { trust, ask, ca, installation } = await arrange(t)
-  assert.deepEqual(readdirSync(trust), published)
+  assert.deepEqual(
+    readdirSync(trust).filter((name) => !name.startsWith('.')),
+    published,
+  )
   assert.equal(statSync(trust).mode & 0o7777, 0o755)
   eachCase(published, (name) => assert.equal(statSync(join(trust, name)).mode & 0o7777, 0o644, name))
   const { fingerprint256 } = new X509Certificate(ca())
@@ -70,6 +73,21 @@ test('the trust folder has the CA in each form, for every user to read and none 
   const { stdout } = await sallyport(installation, 'env', 'weather', '--format', 'json')
   const { SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = JSON.parse(stdout) as Record<string, string>
   assert.deepEqual([SSL_CERT_FILE, NODE_EXTRA_CA_CERTS], [join(trust, 'bundle.crt'), join(trust, 'ca.crt')])
+})
+
+test('a second gateway does not start with the trust folder of another, whose CA stays there, and starts once that has ended', async (t) => {
+  const { installation, gateway, ca } = await arrange(t)
+  const before = ca()
+  const second = createInstallation(t, { config: `trust: ${join(installation.folder, 'public/trust')}` })
+  await assert.rejects(startHere(t, second), {
+    name: 'FolderLockError',
+    message:
+      /^each gateway needs a trust folder of its own: .*trust\/\.gateway\.lock: .* in use by another gateway \(process \d+ on .*\): stop it/,
+  })
+  assert.deepEqual(ca(), before)
+  await gateway.close()
+  await startHere(t, second)
+  assert.notDeepEqual(ca(), before)
 })
 
 test('a place that cannot be the trust folder stops the start and says why', async (t) => {
