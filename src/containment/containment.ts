@@ -144,8 +144,15 @@ export function createContainment(options: ContainmentOptions): Containment {
     else entries.set(name, entry)
     endLater()
     const before = told.get(name) ?? 'normal'
-    onChange({ integration: name, ...change, before, state: stateOf(name) })
-    const affected = name === everything ? [everything, ...names()] : [name]
+    try {
+      onChange({ integration: name, ...change, before, state: stateOf(name) })
+    } finally {
+      // It is in force, whether it can be said or not.
+      tell(name === everything ? [everything, ...names()] : [name])
+    }
+  }
+
+  function tell(affected: readonly string[]): void {
     const changed = affected.map((known) => ({ known, was: told.get(known) ?? 'normal', state: stateOf(known) }))
     for (const { known, state } of changed) told.set(known, state)
     for (const { known, was, state } of changed)
@@ -250,11 +257,14 @@ export function createContainment(options: ContainmentOptions): Containment {
     kill(killed, { reason, by }) {
       const since = iso(wallClock())
       const fresh = killed.filter((name) => !entryOf(name).layers.some(({ state, until }) => state === 'killed' && until === null))
-      for (const name of fresh) {
-        const layer: Layer = { state: 'killed', since, until: null, reason, by, approvals: [] }
-        put(name, withHand(entryOf(name), layer), { change: 'set', asked: 'killed', until: null, reason, by })
+      try {
+        for (const name of fresh) {
+          const layer: Layer = { state: 'killed', since, until: null, reason, by, approvals: [] }
+          put(name, withHand(entryOf(name), layer), { change: 'set', asked: 'killed', until: null, reason, by })
+        }
+      } finally {
+        if (fresh.length > 0) void keep().catch(onUnkept)
       }
-      if (fresh.length > 0) void keep().catch(onUnkept)
     },
     list() {
       const order = (name: string) => (name === everything ? '' : name)

@@ -11,14 +11,18 @@ export interface KillSwitchOptions {
   readonly onNamed: (names: readonly string[], problem: string | null) => void
   /** It names nothing any more. What it has killed stays so. */
   readonly onRemoved: () => void
+  /** What the file names, or that it names nothing any more, could not be told; it is tried again with each look. */
+  readonly onFailed: (error: unknown) => void
   readonly everyMs?: number
 }
 
 export interface KillSwitch {
   /** Looks for the first time, and from time to time from then on. */
   start(): Promise<void>
-  /** Looks now, and answers what the file names. */
+  /** Looks now, and answers what the file names. Rejects where that cannot be told. */
   look(): Promise<ReadonlySet<string>>
+  /** Whether the last look could be told. */
+  works(): boolean
   close(): void
 }
 
@@ -31,13 +35,14 @@ interface Said {
 const maxBytes = 256 * 1024
 const nameForm = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 
-export function createKillSwitch({ file, onNamed, onRemoved, everyMs = 200 }: KillSwitchOptions): KillSwitch {
+export function createKillSwitch({ file, onNamed, onRemoved, onFailed, everyMs = 200 }: KillSwitchOptions): KillSwitch {
   let named: ReadonlySet<string> = new Set()
   /** What was odd at the last look: a file may be half written. */
   let oddBefore: string | null = null
   let looking: Promise<unknown> = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
+  let isWorking = true
 
   async function lookOnce(): Promise<ReadonlySet<string>> {
     const said = await read(file)
@@ -48,10 +53,21 @@ export function createKillSwitch({ file, onNamed, onRemoved, everyMs = 200 }: Ki
     const now = new Set(said === null ? [] : isHalf ? said.names : [...said.names, ...(problem === null ? [] : [everything])])
     const fresh = [...now].filter((name) => !named.has(name))
     const wasOn = named.size > 0
-    named = now
     if (fresh.length > 0) onNamed(fresh, fresh.includes(everything) ? problem : null)
     if (wasOn && said === null) onRemoved()
+    // Only what was told is known.
+    named = now
     return named
+  }
+
+  /** The process goes on: it is what keeps everything else that is contained from passing. */
+  function failed(error: unknown): void {
+    isWorking = false
+    try {
+      onFailed(error)
+    } catch {
+      // The report itself failed.
+    }
   }
 
   /** One look after the other: the second of two sees what the first has found odd. */
@@ -63,7 +79,17 @@ export function createKillSwitch({ file, onNamed, onRemoved, everyMs = 200 }: Ki
 
   function again(): void {
     if (isClosed) return
-    timer = setTimeout(() => void look().finally(again), everyMs).unref()
+    timer = setTimeout(() => void lookAgain(), everyMs).unref()
+  }
+
+  async function lookAgain(): Promise<void> {
+    try {
+      await look()
+      isWorking = true
+    } catch (error) {
+      failed(error)
+    }
+    again()
   }
 
   return {
@@ -74,6 +100,7 @@ export function createKillSwitch({ file, onNamed, onRemoved, everyMs = 200 }: Ki
       again()
     },
     look,
+    works: () => isWorking,
     close() {
       isClosed = true
       clearTimeout(timer)

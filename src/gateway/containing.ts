@@ -29,6 +29,8 @@ export interface Containing extends Containment {
   killAll(): void
   /** What its file names is killed when this resolves, and within a second of a change from then on. */
   watchKillSwitch(): Promise<void>
+  /** Whether what its file names could be put in force at the last look. */
+  killSwitchWorks(): boolean
 }
 
 export function createContaining(options: ContainingOptions): Containing {
@@ -61,12 +63,18 @@ export function createContaining(options: ContainingOptions): Containing {
   const killSwitch = createKillSwitch({
     file,
     onNamed(named, problem) {
+      // In force before it is said: saying it may fail.
+      containment.kill(named, { reason: problem === null ? `named in ${file}` : `${file}: ${problem}`, by: 'kill-file' })
       const unknown = named.filter((name) => name !== everything && !names().includes(name))
       logger.error({ file, named, ...(problem !== null && { problem }) }, 'the kill switch is on')
       if (unknown.length > 0) logger.error({ file, unknown, known: names() }, 'the kill switch names what is no integration')
-      containment.kill(named, { reason: problem === null ? `named in ${file}` : `${file}: ${problem}`, by: 'kill-file' })
     },
     onRemoved: () => logger.warn({ file }, 'the kill switch is off; what it has killed stays so until an operator lifts it'),
+    onFailed: (error) =>
+      logger.fatal(
+        { err: error, file },
+        'the kill switch cannot be put in force whole: it is tried again, and the gateway is not ready until then',
+      ),
   })
   const stateOf = (name: string): ContainmentState => containment.of(name)?.state ?? 'normal'
   const inState = (state: ContainmentState) => names().filter((name) => stateOf(name) === state).length
@@ -86,6 +94,7 @@ export function createContaining(options: ContainingOptions): Containing {
   return {
     ...containment,
     watchKillSwitch: killSwitch.start,
+    killSwitchWorks: killSwitch.works,
     killAll: () => containment.kill([everything], { reason: 'SIGUSR2', by: 'kill-signal' }),
     close() {
       killSwitch.close()

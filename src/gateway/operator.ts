@@ -12,6 +12,7 @@ import { createAuthenticate } from '../operators/index.ts'
 import type { ReloadResult } from '../rollout/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAuthorCommands } from './author-commands.ts'
+import type { Containing } from './containing.ts'
 import type { Keeping } from './keeping.ts'
 import type { Policies } from './policies.ts'
 import type { PolicyLifecycle } from './policy-lifecycle.ts'
@@ -30,7 +31,7 @@ export interface OperatorOptions {
   /** What may not be meant so in the active rules and masks. */
   readonly warnings: () => readonly string[]
   readonly access: Access
-  readonly containment: Containment
+  readonly containment: Containment & Pick<Containing, 'killSwitchWorks'>
   readonly keeping: Pick<Keeping, 'room' | 'archive'>
   readonly shipping: { status(): readonly SinkStatus[] }
   readonly holds: Holds
@@ -64,13 +65,14 @@ export function createOperator(options: OperatorOptions): Admin {
 
   const isRecorded = () => !audit.status().broken && !audit.status().stalled && keeping.room() !== 'full'
   const health = (): Health => ({
-    ready: state.ready && !state.draining && isRecorded() && active.revision() !== null,
+    ready: state.ready && !state.draining && isRecorded() && active.revision() !== null && containment.killSwitchWorks(),
     pinned: activation.pinned() !== null,
     checks: {
       policy: active.revision() !== null,
       manifests: activation.rejected() === null,
       audit: isRecorded(),
       auditRoom: keeping.room() === 'enough',
+      killSwitch: containment.killSwitchWorks(),
       draining: state.draining,
     },
   })

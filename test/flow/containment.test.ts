@@ -354,6 +354,19 @@ test('the commands hold, approve, lift and list, and refuse what there is not', 
   assert.deepEqual(JSON.parse((await run('status')).stdout).containment, { weather: 'throttled' })
   assert.match((await run('usage')).stdout, /^weather\n {2}state {5}throttled$/m)
   assert.match((await run('contain', 'set', 'list', 'watched')).stdout, /^list: watched since/)
+  await eachCase(
+    [
+      [['list', 'suspended'], 64, 'list'],
+      [['set', 'suspended'], 64, 'set'],
+      [['lift', 'suspended'], 1, 'lift'],
+      [['approve', 'killed'], 1, 'approve'],
+    ] as const,
+    async ([words, code, name]) => {
+      const refused = await run('contain', ...words)
+      assert.equal(refused.code, code)
+      assert.ok(refused.stderr.includes(`to hold an integration that is called "${name}": sallyport contain set ${name} ${words[1]}`))
+    },
+  )
   assert.equal((await run('contain', 'lift', 'weather')).stdout, 'weather: normal\n')
   await eachCase(
     [

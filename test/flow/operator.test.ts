@@ -39,7 +39,7 @@ test('the health port knows three paths, and they name no secret and no path of 
   assert.deepEqual(JSON.parse((await ask('/readyz')).text), {
     ready: true,
     pinned: false,
-    checks: { policy: true, manifests: true, audit: true, auditRoom: true, draining: false },
+    checks: { policy: true, manifests: true, audit: true, auditRoom: true, killSwitch: true, draining: false },
   })
   const metrics = await ask('/metrics')
   assert.match(metrics.text, /^sallyport_requests_total\{integration="weather",result="allowed"\} 0$/m)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createKillSwitch } from '../../src/containment/index.ts'
 import { eachCase } from '../support/cases.ts'
+import { eventually } from '../support/eventually.ts'
 import { createFolder } from '../support/folder.ts'
 
 function arrange(t: TestContext) {
@@ -17,6 +18,7 @@ function arrange(t: TestContext) {
     onRemoved: () => {
       removed.times += 1
     },
+    onFailed: () => {},
     everyMs: 3_600_000,
   })
   t.after(() => killSwitch.close())
@@ -64,6 +66,32 @@ test('a file that says nothing that is understood kills everything, once it has 
       assert.deepEqual(told.at(-1), [['*'], problem])
     },
   )
+})
+
+test('what could not be told is told with the next look, and until then the switch does not work', async (t) => {
+  const file = join(createFolder(t), 'kill')
+  const fault = { isThere: true, reports: 0, told: 0 }
+  const killSwitch = createKillSwitch({
+    file,
+    onNamed() {
+      if (fault.isThere) throw new Error('the log takes nothing')
+      fault.told += 1
+    },
+    onRemoved: () => {},
+    onFailed() {
+      fault.reports += 1
+      throw new Error('nor this')
+    },
+    everyMs: 1,
+  })
+  t.after(() => killSwitch.close())
+  await killSwitch.start()
+  writeFileSync(file, 'weather')
+  await eventually('it was tried again', () => fault.reports > 2)
+  assert.equal(killSwitch.works(), false)
+  fault.isThere = false
+  await eventually('it works', () => killSwitch.works())
+  assert.equal(fault.told, 1)
 })
 
 test('what is there at the start is in force when that resolves, however odd it is', async (t) => {

@@ -90,13 +90,21 @@ function explain(issue: z.core.$ZodIssue | undefined): string {
     : `the parameter "${name}": ${issue?.message ?? 'is not as expected'}`
 }
 
-/** Go's durations of one unit ("500ms", "2s"), or nanoseconds. */
+const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, μs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const part = /(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g
+const durationForm = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|μs|ms|s|m|h))+$/
+
+/** Durations as Go reads them ("500ms", "1h30m"), or nanoseconds. */
 function millisecondsOf(timeout: string | number): number {
   if (typeof timeout === 'number') return Math.max(1, timeout / 1e6)
-  const match = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m)$/.exec(timeout)
-  const units: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000 }
-  if (match === null) throw new Error(`the parameter "timeout": expected a duration such as "500ms"`)
-  return Math.max(1, Number(match[1]) * (units[match[2] ?? ''] ?? 0))
+  if (!durationForm.test(timeout))
+    throw new Error(
+      `the parameter "timeout" is ${JSON.stringify(timeout.slice(0, 40))}: expected a number of nanoseconds, or a duration such as "500ms", "2s" or "1h30m" (ns, us, ms, s, m, h)`,
+    )
+  return Math.max(
+    1,
+    [...timeout.matchAll(part)].reduce((sum, [, amount, unit = '']) => sum + Number(amount) * (units[unit] ?? 0), 0),
+  )
 }
 
 /** Throws `NumberOutOfRange`: the rules would see another number than the one that was answered. */
