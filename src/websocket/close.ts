@@ -7,7 +7,7 @@ import { BeyondCap, BrokenOff, closeWaitMs, type ProblemCode } from '../core/ind
 export class FrameFault extends Error {
   readonly closeCode: number
 
-  constructor(closeCode: 1001 | 1002 | 1008 | 1009, message: string, options?: ErrorOptions) {
+  constructor(closeCode: 1001 | 1002 | 1008 | 1009 | 1011, message: string, options?: ErrorOptions) {
     super(message, options)
     this.closeCode = closeCode
   }
@@ -20,8 +20,8 @@ export function protocolError(what: string): FrameFault {
 /** Who broke the rules of frames, by the problem that is recorded. */
 export function faultOf(error: Error, broken: ProblemCode, tooLarge: ProblemCode): Error {
   if (!(error instanceof FrameFault)) return error
-  const problem = error.closeCode === 1008 ? 'policy-denied' : error.closeCode === 1009 ? tooLarge : broken
-  return new BrokenOff(problem, error.message, { cause: error })
+  const problems: Readonly<Record<number, ProblemCode>> = { 1008: 'policy-denied', 1009: tooLarge, 1011: 'policy-failed' }
+  return new BrokenOff(problems[error.closeCode] ?? broken, error.message, { cause: error })
 }
 
 /** Of what the gateway ends without a fault of either end. */

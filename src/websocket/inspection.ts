@@ -10,7 +10,7 @@ export interface WebSocketMessage {
   readonly content: Buffer
 }
 
-/** Called with each message, in order, before a byte of it passes. What it throws closes the WebSocket, with 1008 and no word of it. */
+/** Called with each message, in order, before a byte of it passes. What it throws closes the WebSocket, with 1008 and no word of it; where it does not answer, 1011 does. */
 export type InspectMessage = (message: WebSocketMessage) => Promise<void> | void
 
 /** What was agreed on of permessage-deflate for one direction. */
@@ -25,6 +25,8 @@ export interface InspectionOptions {
   readonly inspect: InspectMessage
   /** Of an inflated message as well. */
   readonly maxMessageBytes: number
+  /** Each message has to be looked at within this time: a connection whose messages wait is not idle, and would be held for ever. */
+  readonly idleTimeoutMs: number
   /** `null`: nothing is compressed. */
   readonly deflate: Deflate | null
 }
@@ -49,6 +51,7 @@ export class Inspection {
   #held: Buffer[] = []
   #heldBytes = 0
   #inflater: InflateRaw | null = null
+  #deadline: NodeJS.Timeout | undefined
 
   constructor(options: InspectionOptions) {
     this.#options = options
@@ -95,6 +98,7 @@ export class Inspection {
   }
 
   close(): void {
+    clearTimeout(this.#deadline)
     this.#inflater?.close()
   }
 
@@ -108,11 +112,15 @@ export class Inspection {
   }
 
   async #look(isText: boolean, content: Buffer): Promise<void> {
-    const { from, inspect } = this.#options
+    const { from, inspect, idleTimeoutMs } = this.#options
+    const late = Promise.withResolvers<never>()
+    this.#deadline = setTimeout(() => late.reject(new FrameFault(1011, 'a message was not looked at in time')), idleTimeoutMs)
     try {
-      await inspect({ from, isText, content })
+      await Promise.race([inspect({ from, isText, content }), late.promise])
     } catch (error) {
-      throw new FrameFault(1008, 'a message is not allowed', { cause: error })
+      throw error instanceof FrameFault ? error : new FrameFault(1008, 'a message is not allowed', { cause: error })
+    } finally {
+      clearTimeout(this.#deadline)
     }
   }
 

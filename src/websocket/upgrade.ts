@@ -141,7 +141,7 @@ export class WebSocketUpgrade<End extends FrameStream = FrameStream> {
 
   #direction(from: 'caller' | 'destination', { deflate }: Agreement): Direction {
     const { bounds, inspect } = this.#options
-    const looked = inspect && new Inspection({ from, inspect, maxMessageBytes: bounds.maxMessageBytes, deflate: deflate?.[from] ?? null })
+    const looked = inspect && new Inspection({ ...bounds, from, inspect, deflate: deflate?.[from] ?? null })
     const now = () => performance.now()
     return new Direction({ ...bounds, isMasked: from === 'caller', mayCompress: deflate !== null, now, inspection: looked ?? null })
   }

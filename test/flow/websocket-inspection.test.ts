@@ -20,7 +20,7 @@ import { callersFrame, upgradeHeaders } from '../support/websocket.ts'
 const maxMessageBytes = 100_000
 
 /** An echo by `ws`, and in front of it WebSockets that are opened as the gateway opens them, with something that looks at each message. */
-async function arrange(t: TestContext, inspect: InspectMessage) {
+async function arrange(t: TestContext, inspect: InspectMessage, idleTimeoutMs = 60_000) {
   const heard: string[] = []
   const passed = { sent: 0, received: 0 }
   const ends: unknown[] = []
@@ -48,6 +48,8 @@ async function arrange(t: TestContext, inspect: InspectMessage) {
   const { port } = origin.address() as AddressInfo
   const front = createServer()
   front.on('upgrade', (req, caller: Duplex, head: Buffer) => {
+    // A test that ends leaves, and what it has not read makes that a reset.
+    caller.on('error', () => {})
     const headers = Object.entries(req.headers).flatMap(([name, value]) =>
       name === 'connection' || name === 'upgrade' ? [] : [name, String(value)],
     )
@@ -55,7 +57,7 @@ async function arrange(t: TestContext, inspect: InspectMessage) {
     openWebSocket({
       ...{ caller, head, meter, progress: noProgress, inspect, path: '/', timeoutMs: 60_000, timeouts: {} },
       request: { headers, integration: { name: 'weather' }, target, id: 'id' } as unknown as HttpRequest,
-      bounds: { maxMessageBytes, messagesPerSecond: 10_000, idleTimeoutMs: 60_000 },
+      bounds: { maxMessageBytes, messagesPerSecond: 10_000, idleTimeoutMs },
       dial: async () => {
         const socket = connect(port, '127.0.0.1')
         await once(socket, 'connect')
@@ -157,6 +159,49 @@ test('a message that is not allowed closes both ends with 1008, without a word o
   assert.ok(ends[0] instanceof BrokenOff && ends[0].problem === 'policy-denied')
 })
 
+for (const from of ['caller', 'destination'])
+  test(`what looks at messages and never answers for one of the ${from} does not hold the connection: both ends are closed with 1011`, async (t) => {
+    const verdict = Promise.withResolvers<void>()
+    const { open, heard, ends } = await arrange(t, (message) => (message.from === from ? verdict.promise : undefined), 500)
+    const socket = await open()
+    const answers: unknown[] = []
+    socket.on('message', (data) => answers.push(data))
+    socket.send('waits')
+    const [code, reason] = await once(socket, 'close')
+    assert.deepEqual([code, String(reason)], [1011, 'a message was not looked at in time'])
+    await eventually('it has ended', () => ends.length === 1)
+    assert.ok(ends[0] instanceof BrokenOff && ends[0].problem === 'policy-failed')
+    verdict.resolve()
+    await verdict.promise
+    assert.deepEqual([heard, answers], [from === 'caller' ? [] : ['waits'], []])
+  })
+
+test('each message has the whole time to be looked at, also where several come at once', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const looks = [0, 1].map(() => ({ begun: Promise.withResolvers<void>(), verdict: Promise.withResolvers<void>() }))
+  const left = looks.values()
+  const inspection = new Inspection({
+    ...{ from: 'caller', maxMessageBytes: 1000, idleTimeoutMs: 500, deflate: null },
+    inspect() {
+      const look = left.next().value
+      look?.begun.resolve()
+      return look?.verdict.promise
+    },
+  })
+  const direction = new Direction({
+    ...{ maxMessageBytes: 1000, messagesPerSecond: 10, isMasked: true, mayCompress: false, now: () => 0, inspection },
+  })
+  const both = Buffer.concat([callersFrame('one'), callersFrame('two')])
+  direction.check(both)
+  const released = direction.released(both)
+  await eachCase(looks, async ({ begun, verdict }) => {
+    await begun.promise
+    t.mock.timers.tick(400)
+    verdict.resolve()
+  })
+  assert.deepEqual(await released, both)
+})
+
 test('a message that inflates beyond the bound is not inflated to its end, and closes with 1009', async (t) => {
   const seen: unknown[] = []
   const { frontPort, heard, ends } = await arrange(t, (message) => void seen.push(message))
@@ -221,7 +266,7 @@ test('what goes on behind the last block of a compressed message closes with 100
 test('a message that comes in a hundred thousand pieces is held until its end, and costs no more for that', async () => {
   const seen: number[] = []
   const inspection = new Inspection({
-    ...{ from: 'caller', maxMessageBytes: 1_000_000, deflate: null },
+    ...{ from: 'caller', maxMessageBytes: 1_000_000, idleTimeoutMs: 60_000, deflate: null },
     inspect: ({ content }) => void seen.push(content.byteLength),
   })
   const direction = new Direction({
