@@ -3,6 +3,7 @@ import { type Copy, readBundle } from './bundle.ts'
 import type { Report } from './finding.ts'
 import type { LogFiles } from './log-files.ts'
 import { tileWidth } from './merkle.ts'
+import { merged } from './stored-indexes.ts'
 import { tilePath } from './tile-path.ts'
 import type { WalFiles, WalRecord } from './wal.ts'
 
@@ -20,13 +21,19 @@ export interface Block {
 }
 
 /**
- * Every block up to `size`, and behind it what the write-ahead files have. What cannot be read as records is reported, a record that
- * is nowhere is not.
+ * The blocks of which the folder has anything, up to `size`, and behind it what the write-ahead files have. What cannot be read as
+ * records is reported, a record that is nowhere is not, and a block that is nowhere is passed over.
  */
 export function* blocksOf(log: LogFiles, wal: WalFiles, size: number, report: Report): Generator<Block> {
   const walRecords = wal.records(report)
   let next = walRecords.next()
-  for (let index = 0; index * tileWidth < size || next.done !== true; index += 1) {
+  const stored = merged(log.indexes('entries'), log.indexes(0))
+  let place = stored.next()
+  for (let index = 0; ; index += 1) {
+    while (place.done !== true && place.value < index) place = stored.next()
+    const known = place.done !== true && place.value * tileWidth < size ? place.value : Number.POSITIVE_INFINITY
+    index = Math.max(index, Math.min(known, next.done === true ? known : Math.floor(next.value.index / tileWidth)))
+    if (index === Number.POSITIVE_INFINITY) return
     const from = index * tileWidth
     const logged: WalRecord[] = []
     for (; next.done !== true && next.value.index < from + tileWidth; next = walRecords.next())

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Finding } from './finding.ts'
+import { isFile } from './stored-indexes.ts'
 
 export interface ChainVerification {
   readonly ok: boolean
@@ -31,7 +32,7 @@ const maxFindings = 100
  * no finding. Throws what `readdir` throws.
  */
 export async function verifyChain(folder: string, noted: readonly string[] = []): Promise<ChainVerification> {
-  const segments = (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name)).sort()
+  const segments = (await readdir(folder)).filter((name) => /^\d{8,}\.jsonl$/.test(name) && isFile(join(folder, name))).sort()
   const check = new Check(noted)
   for (const [index, name] of segments.entries()) {
     if (index === 0 && Number.parseInt(name, 10) !== 1) check.report(name, 0, 'the first segments are missing')
@@ -132,9 +133,13 @@ class Check {
   }
 }
 
+/** No record is as long: what is behind the beginning of such a line is not read. */
+const maxLineBytes = 1024 * 1024
+
 /** Lines end at 0x0A and nowhere else; `all` is given every byte. */
 async function* linesOf(path: string, all: Hash): AsyncGenerator<{ readonly bytes: Buffer; readonly isComplete: boolean }> {
   const parts: Buffer[] = []
+  let partBytes = 0
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     all.update(chunk)
     let from = 0
@@ -142,9 +147,15 @@ async function* linesOf(path: string, all: Hash): AsyncGenerator<{ readonly byte
       parts.push(chunk.subarray(from, end))
       yield { bytes: parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts), isComplete: true }
       parts.length = 0
+      partBytes = 0
       from = end + 1
     }
-    if (from < chunk.byteLength) parts.push(chunk.subarray(from))
+    if (from === chunk.byteLength) continue
+    parts.push(chunk.subarray(from))
+    partBytes += chunk.byteLength - from
+    if (partBytes <= maxLineBytes) continue
+    yield { bytes: Buffer.concat(parts), isComplete: true }
+    return
   }
   if (parts.length > 0) yield { bytes: Buffer.concat(parts), isComplete: false }
 }

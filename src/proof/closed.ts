@@ -1,9 +1,9 @@
 /** Parts of a log that `sallyport audit continue` has closed: each is verified as it is, and what is wrong there has been recorded. */
 import { createHash } from 'node:crypto'
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Findings } from './finding.ts'
-import { namesIn } from './log-files.ts'
+import { namesIn } from './stored-indexes.ts'
 import type { ClosedPart, Verification } from './verification.ts'
 
 /** What a `continued` record says of the part that was closed before it. */
@@ -60,7 +60,9 @@ async function hashOf(folder: string): Promise<string> {
 }
 
 function* filesBelow(folder: string, prefix: string): Generator<string> {
-  for (const name of namesIn(join(folder, prefix)))
-    if (statSync(join(folder, prefix, name)).isDirectory()) yield* filesBelow(folder, `${prefix}${name}/`)
-    else yield `${prefix}${name}`
+  for (const name of namesIn(join(folder, prefix))) {
+    const found = lstatSync(join(folder, prefix, name))
+    if (found.isDirectory()) yield* filesBelow(folder, `${prefix}${name}/`)
+    else if (found.isFile()) yield `${prefix}${name}`
+  }
 }

@@ -1,11 +1,12 @@
 /** Writes a copy of a log as it is signed now: tiles and bundles alone, as clients of C2SP tlog-tiles read them. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, constants, copyFileSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { LogFiles, namesIn } from './log-files.ts'
+import { LogFiles } from './log-files.ts'
 import { Frontier, hashBytes, leafHash, perfectRoot, tileWidth } from './merkle.ts'
 import { ProofError } from './proof-error.ts'
 import { openProver, type ProverOptions } from './prover.ts'
 import { takeSnapshot } from './snapshot.ts'
+import { isFile, namesIn } from './stored-indexes.ts'
 import { StoredTree } from './stored-tree.ts'
 import { tilePath } from './tile-path.ts'
 
@@ -15,6 +16,9 @@ export interface Exported {
   /** Records that are in no file of the log; their hashes are in the copy. */
   readonly missing: number
 }
+
+/** Of the chain of before; larger than any that could be configured. */
+const maxSegmentBytes = 2 * 1024 ** 3
 
 /** Into `to`, which must not be there. Throws `ProofError` where the copy would not have the root that was signed; nothing is left of it then. */
 export function exportLog(folder: string, to: string, options: ProverOptions = {}): Exported {
@@ -38,7 +42,12 @@ export function exportLog(folder: string, to: string, options: ProverOptions = {
     for (const [level, hashes] of rows.entries()) if (hashes.byteLength > 0) put(tilePath(tileOf(level, hashes)), hashes)
     if (!frontier.root().equals(root))
       throw new ProofError('the log does not have the root that was signed: "sallyport audit verify" tells what is wrong')
-    for (const name of namesIn(folder).filter((found) => /^\d{8,}\.jsonl$/.test(found))) put(name, readFileSync(join(folder, name)))
+    for (const name of namesIn(folder).filter((found) => /^\d{8,}\.jsonl$/.test(found) && isFile(join(folder, found)))) {
+      const { size: bytes } = statSync(join(folder, name))
+      if (bytes > maxSegmentBytes) throw new ProofError(`${name} has ${bytes} bytes, which no segment has`)
+      copyFileSync(join(folder, name), join(to, name), constants.COPYFILE_EXCL)
+      chmodSync(join(to, name), 0o600)
+    }
     put('verifier-key', `${prover.key.text}\n`)
     put('checkpoint', note)
     return { origin, size, missing }

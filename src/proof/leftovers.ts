@@ -1,20 +1,26 @@
 /** Files among the tiles, bundles and write-ahead files that are not part of the log as it is now. */
-import { statSync } from 'node:fs'
+import { lstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashAll, readBundle } from './bundle.ts'
 import type { Findings } from './finding.ts'
-import { type LogFiles, namesIn } from './log-files.ts'
+import type { LogFiles } from './log-files.ts'
 import { hashBytes, tileWidth } from './merkle.ts'
+import { isFile, namesIn } from './stored-indexes.ts'
 import { parseTilePath } from './tile-path.ts'
 import { firstDifference } from './tree-pass.ts'
+import { isWalName } from './wal.ts'
 
 /** What a gateway that was killed leaves of a file that it was writing; the next start removes it. */
 const temporary = /^\..*\.tmp$/
 
 /** `total`: how many records the log had; `hasGrown`: it may have more by now. */
 export function findLeftovers(log: LogFiles, total: number, hasGrown: () => boolean, { reportFile }: Findings): void {
+  const wal = statSync(join(log.folder, 'wal'), { throwIfNoEntry: false })
+  if (wal?.isDirectory() === false) reportFile('wal', 'is not a folder')
+  for (const name of namesIn(log.folder))
+    if (/^\d{8,}\.jsonl$/.test(name) && !isFile(join(log.folder, name))) reportFile(name, 'is not a file')
   for (const name of namesIn(join(log.folder, 'wal')))
-    if (!/^\d{20}\.wal(?:\.broken)?$/.test(name) && !temporary.test(name)) reportFile(`wal/${name}`, 'is not a file of the log')
+    if (!isWal(log.folder, name) && !temporary.test(name)) reportFile(`wal/${name}`, 'is not a file of the log')
   for (const file of filesBelow(log.folder, 'tile')) {
     const path = parseTilePath(file)
     if (path === null) {
@@ -48,10 +54,15 @@ export function findLeftovers(log: LogFiles, total: number, hasGrown: () => bool
   }
 }
 
+function isWal(folder: string, name: string): boolean {
+  return isWalName(name.replace(/\.broken$/, '')) && isFile(join(folder, 'wal', name))
+}
+
 function* filesBelow(folder: string, path: string): Generator<string> {
   for (const name of namesIn(join(folder, path))) {
     const below = `${path}/${name}`
-    const found = statSync(join(folder, below), { throwIfNoEntry: false })
+    // A link to a folder is not followed: it may lead round in a circle, and the gateway makes none.
+    const found = lstatSync(join(folder, below), { throwIfNoEntry: false })
     // A gateway that runs has removed it by now.
     if (found === undefined || temporary.test(name)) continue
     if (found.isDirectory()) yield* filesBelow(folder, below)

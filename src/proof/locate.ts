@@ -48,7 +48,10 @@ const notItsHash = 'is not the hash of what it stands for'
 
 /** Of a level above one that is right; what is wrong on a level says nothing of the next. `wrong`: the tiles that are. */
 function checkLevel(log: LogFiles, level: number, size: number, wrong: Set<string>, report: Report): void {
-  for (let position = 0; (position + 1) * tileWidth ** level <= size; position += 1) {
+  const places = log.indexes(level - 1)
+  for (let place = places.next(); place.done !== true; place = places.next()) {
+    const position = place.value
+    if ((position + 1) * tileWidth ** level > size) return
     const below = log.full(level - 1, position)
     const tile = log.tile(level, Math.floor(position / tileWidth))
     const offset = (position % tileWidth) * hashBytes

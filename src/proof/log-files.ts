@@ -1,7 +1,8 @@
 /** The files of a log, read one by one: no list of them is ever held. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashBytes, tileWidth } from './merkle.ts'
+import { isMissing, merged, namesIn, storedIndexes } from './stored-indexes.ts'
 import { tilePath } from './tile-path.ts'
 
 export interface StoredTile {
@@ -40,6 +41,12 @@ export class LogFiles {
     return bytes === null ? null : { file: join(this.#archive ?? '', file), bytes }
   }
 
+  /** Of the tiles or bundles of a level, ascending; of bundles also those that were moved. */
+  indexes(level: number | 'entries'): Iterator<number> {
+    const of = (folder: string) => storedIndexes(join(folder, `tile/${level}`))
+    return level === 'entries' && this.#archive !== null ? merged(of(this.folder), of(this.#archive)) : of(this.folder)
+  }
+
   /** Narrowest first. */
   partials(level: number | 'entries', index: number): readonly StoredTile[] {
     const folder = tilePath({ level, index, width: 1 }).slice(0, -2)
@@ -69,16 +76,6 @@ export class LogFiles {
   }
 }
 
-/** Names in a folder; none where there is no such folder. */
-export function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).sort()
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
-
 /** A full bundle of the longest records; more of a file is never read, and is wrong by its length. */
 const maxFileBytes = tileWidth * (2 + 65_535)
 
@@ -102,9 +99,4 @@ function readIfThere(path: string): Buffer | null {
   } finally {
     closeSync(descriptor)
   }
-}
-
-function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENXIO'
 }

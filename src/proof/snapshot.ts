@@ -1,7 +1,7 @@
 /** What a log is at one moment, also while a gateway writes it. */
 import { join } from 'node:path'
 import type { LogFiles } from './log-files.ts'
-import { namesIn } from './log-files.ts'
+import { namesIn } from './stored-indexes.ts'
 import { WalFiles } from './wal.ts'
 
 export interface Snapshot {

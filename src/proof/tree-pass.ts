@@ -56,6 +56,7 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
   }
   takeRoots()
   for (const block of blocksOf(log, wal, size, report)) {
+    passOverGap(block.from)
     const stored = storedTiles(0, block.index)
     const leaves = leavesOf(block, stored)
     total = block.from + block.copies.length
@@ -63,6 +64,7 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
     compare(stored, leaves, 0, block.index)
     if (isKnown) push(leaves)
   }
+  passOverGap(size)
   for (const [level, row] of rows.entries())
     if (row !== undefined) compare(storedTiles(level, row.index), row.hashes.subarray(0, row.count * hashBytes), level, row.index)
   return { records, total, roots, gaps, archived, differences }
@@ -98,14 +100,30 @@ export function passOver({ log, wal, size, sizes, report, onLeaf }: PassOptions)
   }
 
   function fillGap(leaves: Buffer, at: number, from: number, stored: readonly StoredTile[]): void {
-    const last = gaps.at(-1)
-    if (last?.end === from + at) last.end += 1
-    else gaps.push({ from: from + at, end: from + at + 1 })
-    records.skip()
+    addGap(from + at, from + at + 1)
     const hashes = stored.at(-1)?.bytes
     if (hashes !== undefined && hashes.byteLength >= (at + 1) * hashBytes)
       hashes.copy(leaves, at * hashBytes, at * hashBytes, (at + 1) * hashBytes)
     else isKnown = false
+  }
+
+  function addGap(from: number, end: number): void {
+    const last = gaps.at(-1)
+    if (last?.end === from) last.end = end
+    else gaps.push({ from, end })
+    records.skip()
+  }
+
+  /** Up to `end` there is neither a record nor a hash from what was read last on. */
+  function passOverGap(end: number): void {
+    if (total >= end) return
+    addGap(total, end)
+    isKnown = false
+    const [first, last] = [Math.floor(total / tileWidth), Math.floor(end / tileWidth) - 1]
+    const file = (index: number) => tilePath({ level: 0, index, width: tileWidth })
+    if (first <= last)
+      report({ file: file(first), line: 0, offset: 0 }, first === last ? 'is missing' : `is missing, and so are those up to ${file(last)}`)
+    total = end
   }
 
   function compare(stored: readonly StoredTile[], hashes: Buffer, level: number, index: number): void {

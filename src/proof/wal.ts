@@ -1,9 +1,10 @@
 /** Write-ahead files: the records that may not be in a full bundle yet, each with the CRC-32 of its bytes. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Copy } from './bundle.ts'
 import type { Report } from './finding.ts'
+import { isFile, namesIn } from './stored-indexes.ts'
 
 export interface WalRecord extends Copy {
   /** Its place in the log, by the file's name and what stands before it. */
@@ -42,13 +43,8 @@ export class WalFiles {
       const files: OpenWal[] = []
       try {
         for (const name of names) {
-          const first = Number.parseInt(name, 10)
-          files.push({
-            file: `wal/${name}`,
-            first,
-            descriptor: openSync(join(folder, 'wal', name), constants.O_RDONLY | constants.O_NONBLOCK),
-            size: 0,
-          })
+          const descriptor = openSync(join(folder, 'wal', name), constants.O_RDONLY | constants.O_NONBLOCK)
+          files.push({ file: `wal/${name}`, first: Number.parseInt(name, 10), descriptor, size: 0 })
         }
         return new WalFiles(files)
       } catch (error) {
@@ -107,15 +103,14 @@ export class WalFiles {
   }
 }
 
+/** What is named so, and is a file. */
 function walNames(folder: string): readonly string[] {
-  try {
-    return readdirSync(join(folder, 'wal'))
-      .filter((name) => /^\d{20}\.wal$/.test(name))
-      .sort()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
+  return namesIn(join(folder, 'wal')).filter((name) => isWalName(name) && isFile(join(folder, 'wal', name)))
+}
+
+/** No index has more than fifteen digits. */
+export function isWalName(name: string): boolean {
+  return /^0{5}\d{15}\.wal$/.test(name)
 }
 
 function* recordsOf(wal: OpenWal, isLast: boolean, report: Report): Generator<WalRecord> {

@@ -1,4 +1,5 @@
 /** Records as bytes, out of entry bundles and write-ahead files. */
+import { tileWidth } from './layout.ts'
 
 /** A record as it is stored: the JSON's bytes. */
 export interface Entry {
@@ -6,10 +7,10 @@ export interface Entry {
   readonly bytes: Buffer
 }
 
-/** `first`: index of the first record. A length that points behind the end ends it: what is there is given. */
+/** `first`: index of the first record. A length that points behind the end ends it: what is there is given, and never more than belongs there. */
 export function entriesOfBundle(bundle: Buffer, first: number): readonly Entry[] {
   const entries: Entry[] = []
-  for (let at = 0, index = first; at + 2 <= bundle.byteLength; index += 1) {
+  for (let at = 0, index = first; at + 2 <= bundle.byteLength && index < first + tileWidth; index += 1) {
     const end = at + 2 + bundle.readUInt16BE(at)
     if (end > bundle.byteLength) break
     entries.push({ index, bytes: bundle.subarray(at + 2, end) })

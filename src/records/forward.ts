@@ -68,7 +68,12 @@ class Reader {
   async skipRemoved(): Promise<boolean> {
     if (this.#wal !== null) return false
     const here = Math.floor(this.#next / tileWidth)
-    if ((await readOrNull(join(this.#folder, bundlePath(here)))) !== null) return true
+    const bundle = await readOrNull(join(this.#folder, bundlePath(here)))
+    if (bundle !== null) {
+      // It was made meanwhile; or it is damaged, and what follows is in the next one.
+      if (entriesOfBundle(bundle, here * tileWidth).length <= this.#next % tileWidth) this.#next = (here + 1) * tileWidth
+      return true
+    }
     const names = (await orNull(readdir(join(this.#folder, 'tile/entries'), { recursive: true }))) ?? []
     const kept = bundlesAmong(names).find((index) => index > here)
     const first = kept === undefined ? (await walsOf(this.#folder))[0] : kept * tileWidth
@@ -100,7 +105,10 @@ class Reader {
     const entries: Entry[] = []
     for (const [nth, bundle] of bundles.entries()) {
       if (bundle === null) break
-      entries.push(...entriesOfBundle(bundle, (from + nth) * tileWidth))
+      const found = entriesOfBundle(bundle, (from + nth) * tileWidth)
+      entries.push(...found)
+      // Of a damaged one there is no more, and what it does not have is passed over.
+      if (found.length < tileWidth) break
     }
     const wanted = entries.slice(this.#next % tileWidth)
     this.#next += wanted.length

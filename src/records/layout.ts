@@ -29,7 +29,7 @@ export function walName(first: number): string {
 /** Index of the first record of each write-ahead file among the names, in order. */
 export function walsAmong(names: readonly string[]): readonly number[] {
   return names
-    .filter((name) => /^\d{20}\.wal$/.test(name))
+    .filter((name) => /^0{5}\d{15}\.wal$/.test(name))
     .map((name) => Number.parseInt(name, 10))
     .sort((a, b) => a - b)
 }

@@ -1,6 +1,6 @@
 /** Which log a folder holds. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readOrNull } from './stored-files.ts'
 
 /** A log that was never signed is known by this. */
 const unsigned = 'sallyport/unsigned'
@@ -13,10 +13,7 @@ export interface LogName {
 }
 
 export async function readLogName(folder: string): Promise<LogName> {
-  const key = await readFile(join(folder, 'verifier-key'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
+  const key = (await readOrNull(join(folder, 'verifier-key')))?.toString('utf8')
   // The name ends at the last but one plus sign (C2SP signed-note).
   return { origin: key?.trim().replace(/\+[^+]*\+.*$/s, '') ?? unsigned, verifierKey: key?.trim() ?? null }
 }

@@ -9,6 +9,7 @@ import { segmentsAmong } from './segments.ts'
 
 /** Fewer and larger reads: a record is about 500 bytes. */
 const chunkBytes = 1024 * 1024
+const maxLineBytes = 4 * chunkBytes
 
 /**
  * Throws what `readdir` throws; a torn last line, as a crash leaves it, is passed over. With `types`, records of no other
@@ -53,7 +54,8 @@ async function* linesOfSegment(path: string): AsyncGenerator<readonly Buffer[]> 
       lines.push(bytes.subarray(from, end))
       from = end + 1
     }
-    rest = bytes.subarray(from)
+    // No record is as long: the rest of such a line is another one.
+    rest = bytes.byteLength - from > maxLineBytes ? Buffer.alloc(0) : bytes.subarray(from)
     yield lines
   }
   if (rest.byteLength > 0) yield [rest]

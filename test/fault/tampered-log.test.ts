@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, renameSync, rmSync, truncateSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { verifyAudit } from '../../src/proof/index.ts'
@@ -183,6 +183,10 @@ test('a folder that is made to hold up or fill who verifies it does neither', as
     rmSync(join(folder, file), { force: true })
     execFileSync('mkfifo', [join(folder, file)])
   }
+  const link = (folder: string, file: string, to: string) => {
+    rmSync(join(folder, file), { force: true })
+    symlinkSync(to, join(folder, file))
+  }
   const cases: Record<string, readonly [(folder: string) => void, string]> = {
     'a pipe as a bundle': [(folder) => pipe(folder, 'tile/entries/000'), 'tile/entries/000@0'],
     'a pipe as a tile': [(folder) => pipe(folder, 'tile/0/000'), 'tile/0/000@0'],
@@ -197,6 +201,41 @@ test('a folder that is made to hold up or fill who verifies it does neither', as
     'a tile of a terabyte': [(folder) => truncateSync(join(folder, 'tile/0/000'), 2 ** 40), 'tile/0/000@8192'],
     'a bundle of a terabyte': [(folder) => truncateSync(join(folder, 'tile/entries/000'), 2 ** 40), 'tile/entries/000@'],
     'a checkpoint of a terabyte': [(folder) => truncateSync(join(folder, 'checkpoint'), 2 ** 40), 'checkpoint@0'],
+    'a checkpoint that is not signed and says nine quadrillion': [
+      (folder) => edit(folder, 'checkpoint', (bytes) => bytes.toString().replace('\n600\n', '\n9007199254740991\n')),
+      'checkpoint@0',
+    ],
+    'a write-ahead file far behind the end': [
+      (folder) => copy(folder, wal, 'wal/00000900000000000000.wal'),
+      'wal/00000900000000000000.wal@0',
+    ],
+    'a write-ahead file of an index that no number holds': [
+      (folder) => copy(folder, wal, 'wal/99999999999999999999.wal'),
+      'wal/99999999999999999999.wal@0',
+    ],
+    'a tile far behind the end': [
+      (folder) => copy(folder, 'tile/0/000', 'tile/0/x030/x000/x000/x000/000'),
+      'tile/0/x030/x000/x000/x000/000@0',
+    ],
+    'a bundle that leads to itself': [(folder) => link(folder, 'tile/entries/000', '000'), 'tile/entries/000@0'],
+    'a write-ahead file that leads nowhere': [(folder) => link(folder, wal, '/nonexistent'), `${wal}@0`],
+    'a write-ahead file without an end': [(folder) => link(folder, wal, '/dev/zero'), `${wal}@0`],
+    'a folder of tiles that leads to itself': [(folder) => link(folder, 'tile/0/x001', '.'), 'tile/0/x001@0'],
+    'a pipe as a segment of before': [(folder) => pipe(folder, '00000001.jsonl'), '00000001.jsonl@0'],
+    'a segment of before of a terabyte': [
+      (folder) => {
+        writeFileSync(join(folder, '00000001.jsonl'), '')
+        truncateSync(join(folder, '00000001.jsonl'), 2 ** 40)
+      },
+      '00000001.jsonl@0',
+    ],
+    'a file as the folder of write-ahead files': [
+      (folder) => {
+        rmSync(join(folder, 'wal'), { recursive: true })
+        writeFileSync(join(folder, 'wal'), '')
+      },
+      'wal@0',
+    ],
     'a line of a terabyte': [(folder) => truncateSync(join(folder, wal), 2 ** 40), `${wal}@`],
   }
   await eachCase(Object.entries(cases), async ([name, [change, place]]) => {

@@ -63,6 +63,9 @@ test('what does not hold ends with 1 and says why; a wrong use ends with 64', as
     ],
     'sallyport audit verify none.tlog-proof --key kept/verifier-key': [66, /^none\.tlog-proof cannot be read: ENOENT/],
     'sallyport audit verify --folder log --key none': [64, /^none: not a verifier key/],
+    'sallyport audit verify --folder log --key log': [66, /^log cannot be read: EISDIR/],
+    'sallyport audit consistency log --folder log': [66, /^log cannot be read: EISDIR/],
+    'ln -s loop loop; sallyport audit verify --folder loop': [1, /^the audit log in loop cannot be read: ELOOP/],
     'sallyport audit verify --folder log': [
       1,
       /^BROKEN: \d findings in 600 records\n {2}tile\/entries\/000 at byte \d+: .*\n(?:.*\n)*warning: verified by the key in the folder itself/,

@@ -1,6 +1,7 @@
 /** The log read back, from bundles and write-ahead files: what mentions an id is found wherever the files end, and nothing else. */
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { bundlePath, readAudit, readNewest, readRecords, type StoredRecord, segmentName, walName } from '../../src/records/index.ts'
@@ -86,6 +87,46 @@ test('records are read on where a write-ahead file was removed, and behind those
     (await read(0)).map(({ index }) => index),
     [1100],
   )
+})
+
+test('what a damaged bundle does not have is passed over, and nothing comes twice or under the number of another', async (t) => {
+  const folder = createFolder(t)
+  const { lines } = writeTlog(folder, { records: Array.from({ length: 1100 }, () => ({ type: 'note' })), walFrom: 1024 })
+  const bundle = join(folder, bundlePath(1))
+  const whole = readFileSync(bundle)
+  const damages: Readonly<Record<string, readonly [damage: () => void, read: number]>> = {
+    'cut in a record': [() => truncateSync(bundle, whole.byteLength / 2), 972],
+    empty: [() => truncateSync(bundle), 844],
+    'a length of another': [() => writeFileSync(bundle, Buffer.concat([Buffer.of(255), whole.subarray(1)])), 844],
+    'more records than belong there': [() => writeFileSync(bundle, Buffer.concat([whole, whole])), 1100],
+    'without an end': [() => truncateSync(bundle, 2 ** 40), 1100],
+    'a pipe': [
+      () => {
+        rmSync(bundle)
+        execFileSync('mkfifo', [bundle])
+      },
+      844,
+    ],
+  }
+  await eachCase(Object.entries(damages), async ([name, [damage, count]]) => {
+    writeFileSync(bundle, whole)
+    damage()
+    const found = (await all(readRecords(folder))).flat()
+    assert.equal(found.length, count, name)
+    eachCase(found, ({ index, text }) => assert.equal(text, lines[index], name))
+  })
+})
+
+test('a write-ahead file that is a pipe, or a line without an end, is read as far as there are lines', async (t) => {
+  const folder = createFolder(t)
+  writeTlog(folder, { records: [{ type: 'note' }, { type: 'note' }] })
+  const wal = join(folder, 'wal', walName(0))
+  const read = async () => (await all(readRecords(folder))).flat().map(({ index }) => index)
+  truncateSync(wal, 2 ** 40)
+  assert.deepEqual(await read(), [0, 1])
+  rmSync(wal)
+  execFileSync('mkfifo', [wal])
+  assert.deepEqual(await read(), [])
 })
 
 test('a folder without records has none, and one that is not there says so', async (t) => {

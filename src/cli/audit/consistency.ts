@@ -1,9 +1,9 @@
 /** `sallyport audit consistency`: proves that a log has grown out of what it was, and that nothing of that was changed. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { openCheckpoint, openProver, type Prover } from '../../proof/index.ts'
 import type { AddCommand, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
-import { folderOf, keyFrom, requireProof } from './given.ts'
+import { folderOf, keyFrom, readGiven, requireProof } from './given.ts'
 import { printLine } from './log-folder.ts'
 
 interface ConsistencyFlags extends Shared {
@@ -50,7 +50,7 @@ const headOf = ({ size, root }: Head) => ({ size, root: root.toString('base64') 
 
 /** Throws `CommandError` where it is neither a file nor a number of records that the log has. */
 function headFrom(prover: Prover, text: string): Head {
-  if (existsSync(text)) return openCheckpoint(readFileSync(text), prover.key)
+  if (existsSync(text)) return openCheckpoint(readGiven(text), prover.key)
   const size = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN
   if (!(size > 0 && size <= prover.checkpoint.size))
     throw new CommandError(

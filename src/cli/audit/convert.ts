@@ -1,6 +1,7 @@
 /** `sallyport audit convert`: records in one of the views that sinks get, without shipping them. */
 import { InvalidArgumentError, Option } from 'commander'
 import { convertRecords, type ViewName, viewNames } from '../../sinks/index.ts'
+import { visibleText } from '../../text/index.ts'
 import { version } from '../../version.ts'
 import type { AddCommand } from '../every-command.ts'
 import { parseSince } from '../parse-since.ts'
@@ -27,7 +28,8 @@ export function addConvert(add: AddCommand, print: (text: string) => void): void
     .action(async (flags: ConvertFlags) => {
       const folder = folderOf(flags)
       await requireLog(folder, async () => {
-        for await (const texts of convertRecords(folder, { ...flags, version })) print(texts.map((text) => `${text}\n`).join(''))
+        for await (const texts of convertRecords(folder, { ...flags, version }))
+          print(texts.map((text) => `${visibleText(text)}\n`).join(''))
       })
     })
 }

@@ -1,10 +1,10 @@
 /** What commands that work on a copy of a log are given: its folder, and the keys that it is verified by. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { ProofError, parseVerifierKey, type VerifierKey } from '../../proof/index.ts'
 import type { Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
-import { noLog } from './log-folder.ts'
+import { logFailure, noLog } from './log-folder.ts'
 
 /** Without `--folder` it is the configuration's. */
 export function folderOf({ config, folder }: Shared & { readonly folder?: string }): string {
@@ -14,16 +14,21 @@ export function folderOf({ config, folder }: Shared & { readonly folder?: string
 /** `text`: the key, or the name of a file that holds it. Throws `CommandError` where it is neither. */
 export function keyFrom(text: string): VerifierKey {
   try {
-    return parseVerifierKey(existsSync(text) ? readFileSync(text, 'utf8') : text)
+    return parseVerifierKey(existsSync(text) ? readGiven(text).toString('utf8') : text)
   } catch (error) {
     if (error instanceof ProofError) throw new CommandError(`${text}: ${error.message}`, exitCodes.usage)
     throw error
   }
 }
 
+/** A key, a checkpoint and a proof have some kilobytes. */
+const maxGivenBytes = 16 * 1024 * 1024
+
 /** Throws `CommandError` where it cannot be read. */
 export function readGiven(file: string): Buffer {
   try {
+    const { size } = statSync(file)
+    if (size > maxGivenBytes) throw new Error(`it has ${size} bytes, and is neither a key nor a checkpoint nor a proof`)
     return readFileSync(file)
   } catch (error) {
     throw new CommandError(`${file} cannot be read: ${(error as Error).message}`, exitCodes.noInput)
@@ -37,6 +42,6 @@ export function requireProof(folder: string, act: (folder: string) => void): voi
     act(folder)
   } catch (error) {
     if (error instanceof ProofError) throw new CommandError(error.message)
-    throw error
+    throw logFailure(error, folder)
   }
 }

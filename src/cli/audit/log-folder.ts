@@ -7,13 +7,19 @@ export async function requireLog<T>(folder: string, read: () => Promise<T>): Pro
   try {
     return await read()
   } catch (error) {
-    const { code, path } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw noLog(path ?? folder)
-    if (code === 'ENOTDIR') throw new CommandError(`${path} is not a folder: the audit log cannot be there`)
-    if (code === 'EACCES')
-      throw new CommandError(`the audit log cannot be read by you (${path}); it belongs to the user that runs the gateway`)
-    throw error
+    throw logFailure(error, folder)
   }
+}
+
+/** What the file system says of a log, as a `CommandError`; anything else as it is. */
+export function logFailure(error: unknown, folder: string): unknown {
+  const { code, path, syscall, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return noLog(path ?? folder)
+  if (code === 'ENOTDIR') return new CommandError(`${path} is not a folder: the audit log cannot be there`)
+  if (code === 'EACCES')
+    return new CommandError(`the audit log cannot be read by you (${path}); it belongs to the user that runs the gateway`)
+  // Such as a link that leads to itself, or a disk that fails.
+  return syscall === undefined ? error : new CommandError(`the audit log in ${folder} cannot be read: ${message}`)
 }
 
 export function noLog(path: string): CommandError {
