@@ -127,4 +127,6 @@ export const watchRulesSchema = z.strictObject(given)
 export const ruleNames = Object.keys(shipped) as readonly (keyof Shipped)[]
 
 export type WatchRules = z.output<typeof shippedRulesSchema>
+/** By the names of integrations. */
+export type RulesFor = Readonly<Record<string, WatchRules>>
 export type GivenWatchRules = z.output<typeof watchRulesSchema>

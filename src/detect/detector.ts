@@ -1,6 +1,6 @@
 /** The detector: slices go in, findings come out. It has no clock but the slices' times, and no timer. */
 
-import type { WatchRules } from '../config/index.ts'
+import type { RulesFor, WatchRules } from '../config/index.ts'
 import { type Flow, notDestinations, type Slice } from '../watch/index.ts'
 import {
   type Added,
@@ -21,7 +21,6 @@ import {
 } from './baseline/index.ts'
 import type { Finding } from './finding.ts'
 import {
-  createVolumeJudge,
   type Draft,
   isIdleHour,
   isLearned,
@@ -34,7 +33,7 @@ import {
   judgeRegularity,
   judgeUpload,
 } from './judges/index.ts'
-import { createReporter } from './reporter.ts'
+import { createJudging } from './judging.ts'
 import { type Score, scoreOf } from './scores.ts'
 import type { BaselineStore } from './store.ts'
 import { type Usual, usualOf } from './usual.ts'
@@ -56,6 +55,8 @@ export interface Detector {
 
 export interface Watched {
   readonly rules: WatchRules
+  /** All rules of integrations that have their own; none where absent. */
+  readonly rulesFor?: RulesFor
   readonly baselines: BaselineStore
   /** In which hours of the week are meant; UTC where absent. */
   readonly timeZone?: string
@@ -73,10 +74,9 @@ const longSliceMs = 10_000
 /** Longer names are cut: no row of the store grows with what an integration asks for. */
 const maxNameLength = 300
 
-export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched): Detector {
+export function createDetector({ rules, rulesFor = {}, baselines, timeZone = 'UTC' }: Watched): Detector {
   const registry = createRegistry(baselines)
-  const volumes = createVolumeJudge(rules)
-  const reporter = createReporter(rules)
+  const judging = createJudging(rules, rulesFor)
   const week = createWeek(timeZone)
   const clock = createClock(week)
   let toClose: Pair[] = []
@@ -90,6 +90,7 @@ export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched):
     // Its sums go on for a few seconds into the next hour.
     if (floats[at + field.hour] !== moment.hour && closings-- <= 0) return []
     const isWhole = pair === integration.whole
+    const { rules, volumes } = judging(integration.name)
     const found = isWhole ? [] : [judgeErrors(pair, rules, moment)]
     const isOpened = floats[at + field.window] === noWindow
     if (!isOpened) closeWindow(pair)
@@ -119,7 +120,7 @@ export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched):
       const integration = registry.integrations().get(pair.integration)
       // It may have been forgotten since.
       if (integration?.pairs.get(pair.destination) !== pair) continue
-      found.push(...reporter.report(integration, goOn(pair, integration, moment), [], moment.at))
+      found.push(...judging(integration.name).reporter.report(integration, goOn(pair, integration, moment), [], moment.at))
     }
     return found
   }
@@ -128,6 +129,7 @@ export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched):
     const integration = registry.integration(flow.integration, moment.window)
     integration.owner = flow.owner
     const { whole } = integration
+    const { rules, volumes, reporter } = judging(integration.name)
     const drafts: Draft[] = [...goOn(whole, integration, moment)]
     const added = addedBy(flow)
     add(whole, added, moment.window)
@@ -144,6 +146,7 @@ export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched):
 
   const judgePair = (integration: Integration, destination: string, flow: Flow, added: Added, drafts: Draft[], moment: Moment) => {
     const count = integration.pairs.size
+    const { rules, volumes } = judging(integration.name)
     const isKnown = isLearned(integration, rules['new-destination'].learning)
     const pair = registry.pair(integration, destination, moment.window, isKnown)
     const isFirst = integration.pairs.size !== count
@@ -173,6 +176,7 @@ export function createDetector({ rules, baselines, timeZone = 'UTC' }: Watched):
     },
     event(event) {
       const moment = clock.at(event.at)
+      const { rules, reporter } = judging(event.integration)
       const draft = judgeEvent(event, rules, moment)
       if (draft === null) return []
       const integration = event.integration === null ? null : registry.integration(event.integration, moment.window)

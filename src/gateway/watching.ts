@@ -64,7 +64,7 @@ const lastSendMs = 500
 export async function createWatching({ config, logger, metrics, note, noted }: WatchingOptions): Promise<Watching> {
   const { watch } = config
   if (watch === null) return off
-  const { rules, timeZone, receivers, resolveAfterMs } = watch
+  const { rules, rulesFor, timeZone, receivers, resolveAfterMs } = watch
   const [{ createObserver }, { createSender, startWatcher }] = await Promise.all([
     import('../watch/index.ts'),
     import('../watcher/index.ts'),
@@ -149,7 +149,7 @@ export async function createWatching({ config, logger, metrics, note, noted }: W
     start(sources) {
       lowest = sources.limits.lowest
       watcher = startWatcher(
-        { file: config.state.watch, rules, timeZone, receivers, resolveAfterMs, gateway: hostname() },
+        { file: config.state.watch, rules, rulesFor, timeZone, receivers, resolveAfterMs, gateway: hostname() },
         {
           onFindings(findings) {
             for (const finding of findings) contain(finding, sources.set)

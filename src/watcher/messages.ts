@@ -1,6 +1,6 @@
 /** What the gateway and the process that watches say to each other. */
 import type { AlertChange, AlertsStatus, ReceiverChange } from '../alerts/index.ts'
-import type { ReceiverConfig, WatchRules } from '../config/index.ts'
+import type { ReceiverConfig, RulesFor, WatchRules } from '../config/index.ts'
 import type { Finding, Learned, WatchEvent } from '../detect/index.ts'
 import type { Slice } from '../watch/index.ts'
 import type { StoreState } from './store.ts'
@@ -9,6 +9,7 @@ export interface WatcherSettings {
   /** Of the store. */
   readonly file: string
   readonly rules: WatchRules
+  readonly rulesFor: RulesFor
   readonly timeZone: string
   readonly receivers: readonly ReceiverConfig[]
   /** An alert that is not found for so long is resolved. */

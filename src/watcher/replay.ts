@@ -1,5 +1,5 @@
 /** Records of the audit log, passed once more through the observer and the detector: what rules would have found. */
-import type { WatchRules } from '../config/index.ts'
+import type { RulesFor, WatchRules } from '../config/index.ts'
 import type { AccessRequest, Decision, Integration, Watched, WatchedEnd } from '../core/index.ts'
 import { createDetector, createMemoryStore, type Finding, type WatchEvent } from '../detect/index.ts'
 import { createObserver } from '../watch/index.ts'
@@ -8,6 +8,7 @@ export interface ReplayOptions {
   /** Oldest first; others than those of requests and breakers are passed over. */
   readonly records: AsyncIterable<unknown>
   readonly rules: WatchRules
+  readonly rulesFor?: RulesFor
   readonly timeZone: string
   /** Milliseconds since the epoch: what is found in this time is given, and what is before it is learned from. */
   readonly from: number
@@ -65,10 +66,10 @@ const maxSummed = 100_000
  * Findings, oldest first. Bytes count when their request ended: when they passed is not recorded. Records know no owner. Throws what
  * reading throws.
  */
-export async function* replay({ records, rules, timeZone, from, to }: ReplayOptions): AsyncGenerator<Finding> {
+export async function* replay({ records, rules, rulesFor = {}, timeZone, from, to }: ReplayOptions): AsyncGenerator<Finding> {
   const clock = { at: 0, monotonic: 0 }
   const observer = createObserver({ onFirstUse: () => {}, now: () => clock.at, monotonic: () => clock.monotonic })
-  const detector = createDetector({ rules, timeZone, baselines: createMemoryStore() })
+  const detector = createDetector({ rules, rulesFor, timeZone, baselines: createMemoryStore() })
   const open = new Map<string, Open>()
 
   function turnTo(at: number): void {

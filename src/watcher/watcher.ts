@@ -29,11 +29,11 @@ export interface WatcherOptions extends WatcherSettings {
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { file, rules, timeZone, receivers, resolveAfterMs, gateway, onFindings, onAlert, onReceiver } = options
+  const { file, rules, rulesFor, timeZone, receivers, resolveAfterMs, gateway, onFindings, onAlert, onReceiver } = options
   const store = openStore(file, migrate)
   const destinations = createDestinations(store)
   const usage = createUsageSeries(store)
-  const detector = createDetector({ rules, timeZone, baselines: createBaselines(store) })
+  const detector = createDetector({ rules, rulesFor, timeZone, baselines: createBaselines(store) })
   const alerts = createAlerts({
     ...{ store: createAlertStore(store), resolveAfterMs, now: Date.now, onReceiver, onChange: onAlert },
     receivers: receivers.map((receiver) => createReceiver(receiver, { gateway, now: Date.now })),

@@ -154,7 +154,15 @@ function processMiB(name: string): number {
 
 function startOwnWatcher(folder: string): WatcherProcess {
   return startWatcher(
-    { file: join(folder, 'watch.db'), rules: rulesFrom(), timeZone: 'UTC', receivers: [], resolveAfterMs: 3_600_000, gateway: 'bench' },
+    {
+      file: join(folder, 'watch.db'),
+      rules: rulesFrom(),
+      rulesFor: {},
+      timeZone: 'UTC',
+      receivers: [],
+      resolveAfterMs: 3_600_000,
+      gateway: 'bench',
+    },
     { onFindings: () => {}, onAlert: () => {}, onReceiver: () => {}, onStatus: () => {}, onLost: () => {}, onEnd: () => {} },
   )
 }

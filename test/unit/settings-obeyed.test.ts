@@ -77,6 +77,7 @@ const receiverKeys: Readonly<Record<string, Shown>> = {
   'watch.receivers[].resend': ['flow/alertmanager.test.ts', 'keeps it while it is active'],
   'watch.receivers[].labels': ['flow/alertmanager.test.ts', 'Alertmanager has an alert with its labels'],
   'watch.timeZone': ['unit/watch-hours.test.ts', 'office hours stay the same hours of the week when clocks are set'],
+  'watch.rulesFor': ['unit/detect-own-rules.test.ts', 'an integration with rules of its own is judged by them, and others are not'],
   'watch.resolveAfter': ['flow/alerts.test.ts', 'what is found is delivered, recorded, and resolved after watch.resolveAfter'],
 }
 const proxy = ['flow/lifecycle.test.ts', 'a listener for an unknown integration aborts with 78'] as const

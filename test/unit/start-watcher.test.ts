@@ -26,7 +26,7 @@ function arrange(t: TestContext) {
     return child
   }
   const watcher = startWatcher(
-    { file: '/none', rules: rulesFrom(), timeZone: 'UTC', receivers: [], resolveAfterMs: 1000, gateway: 'here' },
+    { file: '/none', rules: rulesFrom(), rulesFor: {}, timeZone: 'UTC', receivers: [], resolveAfterMs: 1000, gateway: 'here' },
     { ...ignored, onEnd: () => {}, onLost: (slices) => void lost.push(slices), delays: { minMs: 1, maxMs: 1 }, startProcess },
   )
   t.after(async () => {

@@ -33,7 +33,14 @@ export async function* replayFindings({
   const place = folder ?? found?.audit.folder ?? ''
   const rules = file === undefined ? (found?.watch?.rules ?? rulesFrom()) : rulesIn(file)
   const counts = new Map<string, number>()
-  const findings = replay({ records: readAudit(place, replayedTypes), rules, timeZone: found?.watch?.timeZone ?? 'UTC', from, to })
+  const findings = replay({
+    records: readAudit(place, replayedTypes),
+    rules,
+    rulesFor: file === undefined ? (found?.watch?.rulesFor ?? {}) : {},
+    timeZone: found?.watch?.timeZone ?? 'UTC',
+    from,
+    to,
+  })
   for (;;) {
     const { value, done } = await requireLog(place, () => findings.next())
     if (done === true) break
