@@ -143,6 +143,28 @@ browserTest('the log is asked, summed and taken away as a file; one record comes
   await visitor.close()
 })
 
+browserTest('how much was used of each quota is drawn per minute, hour and day, from what is kept', async () => {
+  const visitor = await enter('viewer')
+  const { page } = visitor
+  await visitor.go('integration/weather', 'Buckets now')
+  await eachCase(
+    [
+      ['Hours', 'minute'],
+      ['Days', 'hour'],
+      ['Months', 'day'],
+    ] as const,
+    async ([range, window]) => {
+      await page.getByRole('button', { name: range }).click()
+      await page
+        .getByRole('img', { name: `The most that was used of each quota, by ${window}` })
+        .locator('canvas')
+        .waitFor()
+    },
+  )
+  assert.deepEqual(visitor.faults, [])
+  await visitor.close()
+})
+
 browserTest('what was read of the log is one row until it is asked for, so that it does not hide what happened', async () => {
   const visitor = await enter('auditor')
   const { page } = visitor
