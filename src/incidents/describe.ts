@@ -47,7 +47,8 @@ export function actorOf({ type, who, by }: Facts): string | null {
 
 function alertSentence(record: Facts): string {
   const { rule, severity, title, event, destination, detail } = record
-  return `alert${and(' ', event)}${and(' (', severity, ')')}${and(' ', rule)}${and(': ', title)}${and(' – ', destination)}${and('; ', detail)}`
+  const isNamed = typeof destination === 'string' && typeof title === 'string' && title.includes(destination)
+  return `alert${and(' ', event)}${and(' (', severity, ')')}${and(' ', rule)}${and(': ', title)}${and(' – ', isNamed ? null : destination)}${and('; ', detail)}`
 }
 
 const notSaid = new Set(['seq', 'time', 'type', 'prev', 'integration', 'who', 'role', 'id'])

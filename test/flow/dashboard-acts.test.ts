@@ -195,7 +195,7 @@ browserTest('a receiver is tested: what it answered is said, and why it takes no
   const { page } = visitor
   await visitor.go('alerts', 'Incidents')
   await act(visitor, 'Test a receiver', 'a new address', { Receiver: 'on-call' })
-  await page.getByText(/^Taken in .*ms, with 200$/).waitFor()
+  await page.getByText(/^Taken in .*s, with 200$/).waitFor()
   assert.deepEqual(
     receiver.taken.map(({ text }) => JSON.parse(text).type),
     ['alert.test'],

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { marked } from 'marked'
 import { createProgram } from '../../src/cli/index.ts'
+import { describe } from '../../src/incidents/describe.ts'
 import { findIncident, type IncidentReport, listIncidents, markdownOf, reportOf } from '../../src/incidents/index.ts'
 import { parseVerifierKey, verifyProof } from '../../src/proof/index.ts'
 import { createFolder } from '../support/folder.ts'
@@ -243,4 +244,20 @@ test('a copied folder is enough: the report is exported, and its proofs hold aga
   assert.match(readFileSync(join(out, 'incident.md'), 'utf8'), /audit verify proofs\/\*\.tlog-proof --key '/)
   await assert.rejects(run(cache, 'incident', 'export', 'inc-1', '--folder', log, '--out', out), /the report cannot be written/)
   await assert.rejects(run(cache, 'incident', 'show', 'inc-9', '--folder', log), /the log has no incident "inc-9"/)
+})
+
+test('an alert is told with its destination once, whether or not its title names it', () => {
+  const alert = {
+    type: 'alert',
+    event: 'raised',
+    severity: 'high',
+    rule: 'upload-volume',
+    destination: 'api.example:443',
+    detail: 'Usual: 2 kB.',
+  }
+  assert.equal(
+    describe({ ...alert, title: 'Sent 3 MB to api.example:443 within 5 minutes' }),
+    'alert raised (high) upload-volume: Sent 3 MB to api.example:443 within 5 minutes; Usual: 2 kB.',
+  )
+  assert.equal(describe({ ...alert, title: 'much' }), 'alert raised (high) upload-volume: much – api.example:443; Usual: 2 kB.')
 })

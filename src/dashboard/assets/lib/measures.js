@@ -61,6 +61,7 @@ function against({ measure, value, median, mad, deviations, samples }) {
   if (median === null) return [now]
   const most = mad === null ? '' : ` (up to ${amount(measure, ordinaryEnd(median, mad))})`
   const far = deviations === null ? '' : `, ${count(Math.round(deviations * 10) / 10)} deviations above it`
-  const learned = deviations === null ? '' : `, from ${count(samples)} ${measure.endsWith('InHour') ? 'such hours' : 'times 5 minutes'}`
+  const learned =
+    deviations === null ? '' : `, learned from ${count(samples)} ${measure.endsWith('InHour') ? 'such hours' : 'times 5 minutes'}`
   return [now, `; usual: ${amount(measure, median)}${most}${far}${learned}`]
 }
