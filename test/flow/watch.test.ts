@@ -87,6 +87,7 @@ test('watch status says how watching is, and watch replay finds in the log what 
   const overview = await eventually('the process answers', asked)
   assert.deepEqual([overview.scores.map(({ integration }) => integration), overview.conditions], [['weather'], []])
   assert.match(status, /^process {3}\d+, started again 0 times\nslices {4}[1-9]\d* looked at, 0 dropped\nlearned {3}in a file, since 2/)
+  assert.match(status, /^known {5}1 integration since the start, for 0 hours at most; read from the store: 0 baselines$/m)
   await gateway.close()
   const { stdout, code } = await watch('replay', '--from', '1h')
   assert.equal(code, 0)

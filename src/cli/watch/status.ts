@@ -52,6 +52,6 @@ function alertLines({ open, acknowledged, highest, failing }: AlertsSummary): re
 }
 
 function knownText({ integrations, hours, restored, unreadable }: NonNullable<Status['learned']>): string {
-  const known = `${integrations} integrations since the start, for ${hours} hours at most; ${restored} baselines were in the store`
+  const known = `${counted(integrations, 'integration')} since the start, for ${counted(hours, 'hour')} at most; read from the store: ${counted(restored, 'baseline')}`
   return unreadable === 0 ? known : `${known}, of which ${unreadable} cannot be read and are learned again`
 }
