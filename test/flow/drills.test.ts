@@ -105,7 +105,10 @@ test('a drill is noticed, contained and undone, and its times are those of the l
 })
 
 test('a drill of beaconing works with an integration that nothing is known of, and leaves no alert open', async (t) => {
-  const { configFile, run, start, addManifest } = await arrange(t, 'watch: { rules: { beaconing: { minBeats: 3, minSpan: 15s } } }')
+  const { configFile, run, start, addManifest } = await arrange(
+    t,
+    'watch: { rulesFor: { sallyport-drill: { beaconing: { minBeats: 3, minSpan: 15s } } } }',
+  )
   await addManifest()
   const proxy = await start()
   const printed = await run('beacon', '--proxy', proxy)

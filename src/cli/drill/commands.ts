@@ -6,7 +6,7 @@ import type { Registering, Shared } from '../every-command.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 import { findConfig } from '../find-config.ts'
 import { createToken, drillManifest } from './manifest.ts'
-import { requireKnown, requireNoAlert, requireReady, requireRule } from './prerequisites.ts'
+import { requireKnown, requireNoAlert, requireReady, requireRule, rulesOfDrills } from './prerequisites.ts'
 import { type DrillResult, runDrill } from './run-drill.ts'
 import { type Drill, type DrillKind, drillKinds, drillOf } from './traffic.ts'
 
@@ -42,8 +42,9 @@ async function drillCommand(
 ): Promise<void> {
   const config = findConfig(file)
   const ready = await requireReady(config, proxy)
-  const drill = drillOf(kind, config.watch?.rules ?? never())
-  requireRule(config.watch?.rules ?? never(), drill.rules)
+  const rules = rulesOfDrills(config)
+  const drill = drillOf(kind, rules)
+  requireRule(rules, drill.rules)
   requireKnown(ready, drill.knownMs)
   await requireNoAlert(config, drill.rules)
   const stop = new AbortController()
@@ -67,10 +68,6 @@ async function drillCommand(
     done.abort()
     await signals
   }
-}
-
-function never(): never {
-  throw new CommandError('a drill is noticed by watching, which is off', exitCodes.config)
 }
 
 function summaryOf(

@@ -47,6 +47,12 @@ export function requireKnown({ knownMs }: Ready, neededMs: number): void {
   )
 }
 
+/** Those that are applied to the integration of drills. Throws `CommandError` where nothing is watched. */
+export function rulesOfDrills({ watch }: Pick<Config, 'watch'>): WatchRules {
+  if (watch === null) throw new CommandError('a drill is noticed by watching, which is off', exitCodes.config)
+  return watch.rulesFor[drillName] ?? watch.rules
+}
+
 /** Throws `CommandError` where no rule that could notice the drill is applied to it. */
 export function requireRule(rules: WatchRules, names: readonly (keyof WatchRules)[]): void {
   const isApplied = (name: keyof WatchRules) => rules[name].enabled && !rules[name].except.includes(drillName)

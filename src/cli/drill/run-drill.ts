@@ -1,13 +1,13 @@
 /** A drill from its first request to its last: it is noticed, contained, and undone, and each of that is timed by the records of the log. */
 import { randomBytes } from 'node:crypto'
-import type { Config } from '../../config/index.ts'
+import type { Config, WatchRules } from '../../config/index.ts'
 import { formatSpan } from '../../incidents/index.ts'
 import { ask, askGateway } from '../admin-client.ts'
 import { createClient, type Send } from './client.ts'
 import { followSigns, type Sign } from './follow.ts'
 import { drillName } from './manifest.ts'
 import { type DrillOrigin, openOrigin } from './origin.ts'
-import type { Ready } from './prerequisites.ts'
+import { type Ready, rulesOfDrills } from './prerequisites.ts'
 import type { Drill, DrillKind } from './traffic.ts'
 
 export interface DrillResult {
@@ -64,7 +64,7 @@ export async function runDrill({ config, ready, kind, drill, say, signal }: Dril
     const began = Date.now()
     const sending = drill.run(send, AbortSignal.any([traffic.signal, signal]), say)
     const alert = await signs.detected(drill.rules, drill.withinMs)
-    const isContaining = alert !== null && (config.watch?.rules[alert.what as keyof typeof config.watch.rules]?.contain ?? null) !== null
+    const isContaining = alert !== null && (rulesOfDrills(config)[alert.what as keyof WatchRules]?.contain ?? null) !== null
     if (alert !== null && !isContaining) await act(config, 'suspend', { reason, forMs: '600000' })
     const contained = alert === null ? null : await signs.contained(containedWithinMs, alert.at - containedWithinMs)
     // A rule contains before anybody is told; what is older than that is of another drill, or by hand.
