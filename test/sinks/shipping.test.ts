@@ -84,6 +84,31 @@ test('a receiver that fails, hangs or takes half gets everything in the end, and
   assert.equal(shipping.progress().problem, null)
 })
 
+/** A day of them at the longest default delay of 30 s; here they follow one another at once. */
+const attemptsOfADay = 2880
+
+test('an outage of a day keeps one batch in memory and one position on disk, and all that was recorded meanwhile comes in order', async (t) => {
+  const log = createGrowingLog(t)
+  const receiver = createReceiver()
+  const tried = new Set<string>()
+  let left = attemptsOfADay
+  receiver.on((batch) => {
+    if (left > 0) tried.add(indexesOf(batch).join())
+    left -= 1
+    assertNone(left >= 0, new Error('connection refused'))
+  })
+  log.append(300)
+  const shipping = shipTo(t, log, receiver, { maxDelayMs: 1 })
+  await eventually('it has failed for long', () => shipping.progress().errors > attemptsOfADay / 4)
+  log.append(5000)
+  await eventually('it has failed for longer', () => shipping.progress().errors > attemptsOfADay / 2)
+  assert.deepEqual(JSON.parse(readFileSync(shipping.cursorFile, 'utf8')).next, 0)
+  await isShipped(shipping, 5300)
+  assert.deepEqual([...tried], [Array.from({ length: 100 }, (_, index) => index).join()])
+  assert.deepEqual(receiver.texts(), log.lines)
+  assert.equal(shipping.progress().errors, attemptsOfADay)
+})
+
 test('while nothing is taken, the state says why and since when', async (t) => {
   const log = createGrowingLog(t)
   const receiver = createReceiver()
