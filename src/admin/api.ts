@@ -135,7 +135,7 @@ function createApiApp(
         status: 404,
         title: 'Not found',
         detail:
-          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/containment, /v1/watch, /v1/watch/<integration>, /v1/alerts, /v1/alerts/<id>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, …/resume, …/contain, …/lift, …/approve, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close, /v1/alerts/<id>/acknowledge, /v1/alerts/test',
+          'the operator’s API knows GET /v1/me, /v1/status, /v1/usage, /v1/policy, /v1/containment, /v1/watch, /v1/watch/<integration>, /v1/alerts, /v1/alerts/<id>, /v1/integrations/<name>, /v1/audit/…, /v1/incidents and POST /v1/reload, /v1/policy/activate/<revision>, /v1/policy/rollback, /v1/policy/follow, /v1/ca/rotate, /v1/integrations/<name>/suspend, …/resume, …/contain, …/lift, …/approve, /v1/incidents, /v1/incidents/<id>/note, /v1/incidents/<id>/close, /v1/alerts/<id>/acknowledge, /v1/alerts/test, /v1/audit/holds, /v1/audit/holds/<id>/release',
       }),
   )
   // Express' own would answer with a page that shows the stack.
