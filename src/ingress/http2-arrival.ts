@@ -160,6 +160,12 @@ export class Http2Arrival implements Arrival, Hangup {
     this.#isHandedOver = true
   }
 
+  /** It did not open, and is answered like any other: a caller that does not take the answer stalls. */
+  takeBack(): void {
+    this.#isHandedOver = false
+    this.touch()
+  }
+
   /** Whether nothing has passed for so long. As for HTTP/1.1, a caller that has read everything so far waits for the origin, whose own timeouts bound that. */
   hasStalled(idleMs: number): boolean {
     if (!this.stream.closed && (this.#isHandedOver || this.#isWaitingForUs)) this.touch()

@@ -25,10 +25,12 @@ export function openOnStream(settling: Settling, reply: Takeover, arrival: Http2
   )
 }
 
-function openingOn(settling: Settling, { stream, id }: Http2Arrival): Opening {
+function openingOn(settling: Settling, arrival: Http2Arrival): Opening {
+  const { stream, id } = arrival
   const respond = (status: number, headers: readonly string[]) =>
     stream.respond(fieldObject([':status', String(status), ...headers, 'sallyport-request-id', id]))
   const answerInstead = ({ status, headers, body }: Answer) => {
+    arrival.takeBack()
     respond(status, headers)
     // RFC 9113 §8.1: the answer is whole, and nothing more of the request is wanted.
     stream.once('finish', () => stream.readableEnded || stream.close(noError))

@@ -1,8 +1,10 @@
 /** WebSockets through every door whose ends break off, fall silent, refuse or do not read: nothing is left behind, and the record says whose fault it was. */
 import assert from 'node:assert/strict'
+import { connect as connectHttp2 } from 'node:http2'
 import { type TestContext, test } from 'node:test'
 import { eachCase, times } from '../support/cases.ts'
 import { eventually } from '../support/eventually.ts'
+import { proxyHeader } from '../support/installation.ts'
 import { everySlotIsFree } from '../support/slots.ts'
 import { callersFrame, frame } from '../support/websocket.ts'
 import {
@@ -208,4 +210,26 @@ test('what one end does not read is not read from the other, through any door', 
     passed.every((each) => each < bytes / 2),
     String(passed),
   )
+})
+
+test('a caller over HTTP/2 that does not take the refusal of its WebSocket is reset after `http.idleTimeout`', async (t) => {
+  const { proxyPort, plainPort } = await startWebSocketDoors(t, {
+    config: 'http: { originCa: ./origin-ca.crt, idleTimeout: 500ms }',
+    answer: (socket) => void socket.destroy(),
+  })
+  const session = connectHttp2(`http://127.0.0.1:${proxyPort}`, { settings: { initialWindowSize: 0 } }).on('error', () => {})
+  t.after(() => session.destroy())
+  await new Promise<void>((resolve) => session.once('remoteSettings', () => resolve()))
+  const stream = session.request({
+    ...{ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/live', ':authority': `localhost:${plainPort}` },
+    ...{ 'proxy-authorization': proxyHeader('weather'), 'sec-websocket-version': '13' },
+  })
+  let status: unknown
+  stream
+    .on('error', () => {})
+    .on('response', (headers) => {
+      status = headers[':status']
+    })
+  await eventually('it is reset', () => stream.closed)
+  assert.deepEqual([status, stream.rstCode], [502, 8])
 })
