@@ -68,6 +68,22 @@ test('two gateways over one topic are held apart', (t) => {
   assert.equal(known(one.origin)?.proven?.size, 4)
 })
 
+test('ten thousand gateways over one topic are each proven, also over a restart, and one whose record is missing is found among them', (t) => {
+  const gateways = Array.from({ length: 10_000 }, () => fleetGateway())
+  const before = consumer(t)
+  const began = gateways.flatMap((gateway) => gateway.messages(gateway.records(1)))
+  assert.deepEqual(new Set(before.take(...began)), new Set())
+  const { found, gateway: known } = before.restart()
+  const [broken] = gateways.splice(7000, 1)
+  const ended = gateways.flatMap((gateway) => gateway.messages([...gateway.records(1), gateway.checkpoint()]))
+  const gap = broken?.messages([...(broken.records(2).slice(1) ?? []), broken.checkpoint()]) ?? []
+  assert.deepEqual(
+    found([...ended, ...gap]).flatMap(({ kind, origin }) => (kind === 'new-gateway' ? [] : [[kind, origin]])),
+    [['gap', broken?.origin]],
+  )
+  assert.ok(gateways.every(({ origin }) => known(origin)?.proven?.size === 2))
+})
+
 test('a record that is missing is a gap, said once, and what it covers is not proven until it comes', (t) => {
   const gateway = fleetGateway()
   const messages = gateway.messages([...gateway.records(10), gateway.checkpoint()])
