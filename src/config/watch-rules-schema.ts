@@ -77,7 +77,8 @@ const shipped = {
     minRequests: count('Requests in the hour, below which nothing is a finding.'),
   }),
   beaconing: rule('A destination that is new, or not used at this hour, is asked at regular intervals.', {
-    minBeats: count('So many intervals have to be seen.'),
+    // As many as src/detect/baseline/beats.ts keeps the times of, less one.
+    minBeats: z.int().min(2).max(47).describe('So many intervals have to be seen; the times of the last 48 requests are known.'),
     maxJitter: share('The largest median deviation from the interval, as a share of it. Independent requests have 0.69.'),
     minSpan: longDuration().describe('For so long it has to go on.'),
     fromStart: z

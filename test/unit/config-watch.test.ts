@@ -59,6 +59,11 @@ for (const [receivers, message] of Object.entries(bad)) {
   })
 }
 
+test('refuses a rule that could never find anything: of more intervals than are kept', async (t) => {
+  const { folder, load } = arrange(t, '{ rules: { beaconing: { minBeats: 48 } } }')
+  assert.match((await problemsOf(folder, load)).join('\n'), /minBeats.*47/)
+})
+
 test('refuses a time zone that there is not, and takes one that there is', async (t) => {
   const wrong = arrange(t, '{ timeZone: Europe/Atlantis }')
   assert.match(

@@ -84,9 +84,9 @@ const scenarios: readonly Scenario[] = [
   },
   {
     rule: 'beaconing',
-    ...at(9, 4 * hours),
+    ...at(9, 3 * hours),
     more: (from) => [flow({ ...small, destination: drop, startedAt: [from + ((from / minutes / 5) ** 2 % 11) * 3000] })],
-    silent: { minBeats: 100, maxJitter: 0.001, minSpan: '24h' },
+    silent: { minBeats: 47, maxJitter: 0.001, minSpan: '24h' },
   },
   {
     rule: 'encoded-names',
