@@ -31,7 +31,7 @@ export async function fuzzWebSockets(
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T
   const installation = createInstallation(t, {
     config:
-      'http: { originCa: ./origin-ca.crt, idleTimeout: 1s, originTimeout: 1s, connectTimeout: 1s, headersTimeout: 2s, keepAlive: 1s, lingerTimeout: 600ms }\nservices: [{ name: named, url: "http://localhost:PORT", timeout: 1s }]',
+      'http: { originCa: ./origin-ca.crt, idleTimeout: 1s, originTimeout: 1s, connectTimeout: 1s, headersTimeout: 2s, keepAlive: 1s, lingerTimeout: 600ms }\nwebsockets: { idleTimeout: 1s }\nservices: [{ name: named, url: "http://localhost:PORT", timeout: 1s }]',
   })
   const origins = await startWebSocketOrigins(t, installation, random)
   write(installation, origins)
