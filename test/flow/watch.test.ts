@@ -79,9 +79,10 @@ test('watch status says how watching is, and watch replay finds in the log what 
   await upload()
   await eventually('it is said', () => unusual().length === 1)
   const watch = (...words: string[]) => command(process.execPath, [main, 'watch', ...words, '--config', installation.configFile])
-  const status = await eventually('a process watches', async () => {
+  // The process says how it is each second.
+  const status = await eventually('the process has said what it knows', async () => {
     const { stdout } = await watch('status')
-    return stdout.includes('in a file') ? stdout : null
+    return /^known +1 integration /m.test(stdout) ? stdout : null
   })
   const asked = () => get('/v1/watch') as Promise<{ scores: { integration: string }[]; conditions: object[] }>
   const overview = await eventually('the process answers', asked)
