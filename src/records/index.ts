@@ -1,7 +1,7 @@
 /** The records of a log, read back: from its beginning, from its end, from an index on, and as they are written. */
 export { bundlePath, tilePath, tileWidth, walName, walsAmong } from './layout.ts'
 export { type LogName, readLogName } from './origin.ts'
-export { readAudit, readNewest } from './read.ts'
+export { readAudit, readAuditBackward, readNewest } from './read.ts'
 export type { Act } from './schema/index.ts'
 export { segmentName, segmentsAmong } from './segments.ts'
 export { readRecords, type StoredRecord } from './stored.ts'

@@ -17,15 +17,35 @@ const maxLineBytes = 4 * chunkBytes
  * string: what does not hold it is not even made text of.
  */
 export async function* readAudit(folder: string, types: readonly string[] = [], mention: string | null = null): AsyncGenerator<unknown> {
-  const marks = types.map((type) => Buffer.from(`"type":${JSON.stringify(type)}`))
-  const needle = mention === null ? null : Buffer.from(JSON.stringify(mention))
+  const read = reader(types, mention)
   for await (const lines of linesOf(folder))
     for (const line of lines) {
-      if (needle !== null && !line.includes(needle)) continue
-      if (marks.length > 0 && !marks.some((mark) => line.includes(mark))) continue
-      const record = parse(line)
-      if (record !== undefined && (types.length === 0 || types.includes((record as { type?: string }).type ?? ''))) yield record
+      const record = read(line)
+      if (record !== undefined) yield record
     }
+}
+
+/** The same, newest first: who has found what is asked for need not read the rest. */
+export async function* readAuditBackward(folder: string, types: readonly string[], mention: string): AsyncGenerator<unknown> {
+  const read = reader(types, mention)
+  for await (const { entries } of readBackward(folder, Number.POSITIVE_INFINITY))
+    for (const { bytes } of entries.toReversed()) {
+      const record = read(bytes)
+      if (record !== undefined) yield record
+    }
+}
+
+/** Gives a line's record, where it is one of those that are asked for. */
+function reader(types: readonly string[], mention: string | null): (line: Buffer) => unknown {
+  const marks = types.map((type) => Buffer.from(`"type":${JSON.stringify(type)}`))
+  const needle = mention === null ? null : Buffer.from(JSON.stringify(mention))
+  return (line) => {
+    if (needle !== null && !line.includes(needle)) return undefined
+    if (marks.length > 0 && !marks.some((mark) => line.includes(mark))) return undefined
+    const record = parse(line)
+    const isAsked = types.length === 0 || types.includes((record as { type?: string } | undefined)?.type ?? '')
+    return isAsked ? record : undefined
+  }
 }
 
 /** Records of a type among the last `maxBytes` of the log, newest first. Throws what the file system throws. */

@@ -4,7 +4,16 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { bundlePath, readAudit, readNewest, readRecords, type StoredRecord, segmentName, walName } from '../../src/records/index.ts'
+import {
+  bundlePath,
+  readAudit,
+  readAuditBackward,
+  readNewest,
+  readRecords,
+  type StoredRecord,
+  segmentName,
+  walName,
+} from '../../src/records/index.ts'
 import { all, eachCase } from '../support/cases.ts'
 import { createFolder } from '../support/folder.ts'
 import { walLine, writeTlog } from '../support/tlog-folder.ts'
@@ -28,6 +37,8 @@ for (const shift of [0, 1, 2, 20, 40, 41, 42, 43, 44])
     appendFileSync(join(folder, 'wal', walName(0)), `${walLine(json('f', { about: 'a' }))}00000000 {"type":"decided","id":"a"`)
     const found = await all(readAudit(folder, ['decided'], 'a'))
     assert.deepEqual(found.map(idOf), ['a', 'a', 'inside', 'd', 'e', 'f'], `shift ${shift}`)
+    const backward = await all(readAuditBackward(folder, ['decided'], 'a'))
+    assert.deepEqual(backward, found.toReversed(), `shift ${shift}, from the end`)
   })
 
 test('the newest records of a type are read from the end, over bundles and files, and within a bound', async (t) => {

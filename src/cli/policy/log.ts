@@ -1,7 +1,7 @@
 /** The audit log as the commands for authors read it, and what it says about one request. */
 import type { Config } from '../../config/index.ts'
 import { type DecidedRecord, isDecided } from '../../policy/index.ts'
-import { readAudit } from '../../records/index.ts'
+import { readAudit, readAuditBackward } from '../../records/index.ts'
 import { CommandError, exitCodes } from '../exit.ts'
 
 export interface LogFilter {
@@ -23,14 +23,22 @@ export async function* decided(config: Config, { integration, id, since }: LogFi
 }
 
 /** Every record of these types that contains `mention`; without them, every record. Throws `CommandError` where there is no log. */
-export async function* records({ audit }: Config, types: readonly string[] = [], mention: string | null = null): AsyncGenerator<unknown> {
+export function records(
+  { audit: { folder } }: Config,
+  types: readonly string[] = [],
+  mention: string | null = null,
+): AsyncGenerator<unknown> {
+  return orCommandError(folder, readAudit(folder, types, mention))
+}
+
+async function* orCommandError(folder: string, read: AsyncGenerator<unknown>): AsyncGenerator<unknown> {
   try {
-    yield* readAudit(audit.folder, types, mention)
+    yield* read
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT')
-      throw new CommandError(`there is no audit log yet (${audit.folder}); it begins when the gateway first starts`, exitCodes.unavailable)
-    if (code === 'EACCES') throw new CommandError(`the audit log cannot be read by you (${audit.folder})`)
+      throw new CommandError(`there is no audit log yet (${folder}); it begins when the gateway first starts`, exitCodes.unavailable)
+    if (code === 'EACCES') throw new CommandError(`the audit log cannot be read by you (${folder})`)
     throw error
   }
 }
@@ -57,14 +65,20 @@ export async function readTrail(config: Config, asked: string): Promise<Trail> {
   const found: Record<string, unknown> = {}
   const inside: string[] = []
   let insideCount = 0
-  for await (const record of records(config, types, id)) {
+  const { folder } = config.audit
+  for await (const record of orCommandError(folder, readAuditBackward(folder, types, id))) {
     const { id: own, parent, type } = record as { id?: string; parent?: string; type: string }
-    if (own === id) found[type] = record
     if (parent === id && own !== undefined) {
       insideCount += 1
-      if (inside.length < maxInside) inside.push(own)
+      inside.push(own)
+      if (inside.length > maxInside) inside.shift()
     }
+    if (own !== id) continue
+    found[type] = record
+    // With this it began: whatever else is recorded of it was newer.
+    if (type === 'decided' || type === 'refused') break
   }
+  inside.reverse()
   const { decided, refused } = found
   if (!isDecided(decided) && refused === undefined) throw new CommandError(unknown(id, await countSummed(config)))
   return {
