@@ -1,5 +1,6 @@
 /** What findings say to whoever is woken by them: what happened, how much, against what is usual, and what the deviations mean. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type Measured, measuredText } from '../../src/detect/index.ts'
@@ -122,8 +123,22 @@ test('a measure is said with its unit, what is usual, where the ordinary ends, a
   )
 })
 
+/** Browsers load one of these and Node the other: neither can be made of the other without a build. */
+const [inBrowsers, inNode] = ['src/dashboard/assets/lib/measures.js', 'src/detect/measured-text.ts'].map((file) => join(root, file)) as [
+  string,
+  string,
+]
+/** Every measure that one of them has a name for. */
+const named = [inBrowsers, inNode].flatMap((file) =>
+  [...readFileSync(file, 'utf8').matchAll(/^ {2}([a-z]\w+): '/gm)].map(([, measure]) => String(measure)),
+)
+
 test('the dashboard names measures as the command line does, and draws the ordinary to the same end', async () => {
-  const { measureName, ordinaryEnd } = await import(join(root, 'src/dashboard/assets/lib/measures.js'))
+  const { measureName, ordinaryEnd } = await import(inBrowsers)
+  assert.equal(new Set(named).size, named.length / 2)
+  eachCase(named, (measure) =>
+    assert.ok(measuredText(measured({ measure, median: null })).startsWith(`${measureName(measure)}: `), measure),
+  )
   eachCase(
     ['sentBytesIn5Minutes', 'requestsInHour', 'receivedBytesSinceFirstUse', 'failedShare', 'jitter', 'firstUse', 'somethingElse'],
     (measure) => assert.ok(measuredText(measured({ measure, median: null })).startsWith(`${measureName(measure)}: `)),
