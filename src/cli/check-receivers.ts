@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { Config, ReceiverConfig } from '../config/index.ts'
 import { createOperatorLookup } from '../egress/index.ts'
 import type { AlertsSummary } from '../gateway/index.ts'
-import { counted } from '../text/index.ts'
+import { counted, isLoopback } from '../text/index.ts'
 import { askGateway } from './admin-client.ts'
 
 /** A gateway that compiles answers later; what its deliveries are like is then not looked at. */
@@ -29,7 +29,7 @@ export async function checkReceivers({ watch, admin }: Config): Promise<string |
 /** What a receiver cannot tell from messages of others, and credentials that others can read. */
 function unproved(receiver: ReceiverConfig): readonly string[] {
   const { protocol, hostname } = new URL(receiver.url)
-  const isOpen = protocol === 'http:' && !/^(localhost|127\.|\[::1\])/.test(hostname)
+  const isOpen = protocol === 'http:' && !isLoopback(hostname)
   const token = receiver.type === 'slack' ? 'the path of its URL' : (receiver.token ?? null) === null ? null : 'its token'
   const isUnsigned = receiver.type === 'webhook' && receiver.secret === undefined && token === null && !receiver.clientCertificate
   return [

@@ -16,6 +16,7 @@ import { createPolicy, namingFiles, preparePrograms, readRules } from '../policy
 import { placeOf, verifyAudit } from '../proof/index.ts'
 import { minSecretLength } from '../redact/index.ts'
 import { createDescriptors } from '../shares/index.ts'
+import { isLoopback } from '../text/index.ts'
 import { checkReceivers } from './check-receivers.ts'
 import { checkSinks } from './check-sinks.ts'
 import { commandCompiler } from './compiler.ts'
@@ -264,8 +265,4 @@ export async function checkBundles(config: Config): Promise<string | { warn: str
   const { missing } = await persistedBundles(config)
   if (missing.length > 0) warnings.push(`not here yet, so that everything is denied until a server sends them: ${missing.join(', ')}`)
   return warnings.length > 0 ? { warn: warnings.join('\n') } : bundles.map(({ name }) => name).join(', ')
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname)
 }

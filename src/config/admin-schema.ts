@@ -1,5 +1,6 @@
 /** The schema of the operator's side: where it listens, and who may ask there for what. */
 import { z } from 'zod'
+import { isLoopback } from '../text/index.ts'
 import { type AdminConfig, jwtAlgorithms, roles } from './admin-config.ts'
 import { besides, refuseTwins } from './endpoints.ts'
 import { duration, hostAndPort, name } from './quantities.ts'
@@ -131,7 +132,10 @@ export function adminSchema(sourced: Sourced) {
 
 function oidcSchema({ certificateText, text }: Sourced) {
   const remote = plainUrl()
-    .refine((given) => !given.startsWith('http:') || isLoopback(given), 'expected https://: keys that come unprotected prove nothing')
+    .refine(
+      (given) => !given.startsWith('http:') || (URL.canParse(given) && isLoopback(new URL(given).hostname)),
+      'expected https://: keys that come unprotected prove nothing',
+    )
     .describe(
       'Where its keys are (`jwks_uri` of its discovery document). Fetched when a token first needs one, and never twice within 30 s.',
     )
@@ -179,10 +183,6 @@ function isKeySet(text: string): boolean {
   } catch {
     return false
   }
-}
-
-function isLoopback(url: string): boolean {
-  return URL.canParse(url) && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
 }
 
 export function adminFrom(given: z.output<ReturnType<typeof adminSchema>>, state: StateFolder): AdminConfig {

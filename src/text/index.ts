@@ -1,4 +1,4 @@
-/** JSON with the spelling of its numbers, header lists, text of others and amounts inside messages, and names of time zones. */
+/** JSON with the spelling of its numbers, header lists, text of others and amounts inside messages, names of time zones, and whether a host is this machine. */
 export { bytesText, counted, countText, durationText, percentText } from './amounts.ts'
 export {
   hasMembers,
@@ -12,6 +12,7 @@ export {
 } from './exact-json.ts'
 export { fieldObject } from './field-object.ts'
 export { connectionNames, headersOf, queryOf, withoutHeaders } from './header-list.ts'
+export { isLoopback } from './loopback.ts'
 export { parseJson, type Revive } from './parse-json.ts'
 export { scanJson } from './scan-json.ts'
 export { isTimeZone } from './time-zone.ts'

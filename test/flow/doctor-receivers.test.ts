@@ -43,6 +43,10 @@ test('a name that is not found, messages that are not signed and a credential in
         /^am: its token travels in the clear: use https/,
       ],
       [
+        '{ name: am, type: alertmanager, url: "http://localhost.invalid:9093", token: { file: secret } }',
+        /^am: its token travels in the clear: use https\nam: localhost\.invalid is not found/,
+      ],
+      [
         '{ name: chat, type: slack, url: { file: hook } }',
         /^chat: the path of its URL travels in the clear: use https\nchat: hooks\.invalid is not found/,
       ],
